@@ -1,0 +1,244 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A target is the unit of architecture: ARCHITECTURE.md says what each one decides, and arrows point down only.
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Wrappers of C mark each place to review with `unsafe`.
+let wrapper: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.target(name: name), "TestSupport"] + dependencies,
+        swiftSettings: strict
+    )
+}
+
+let package = Package(
+    name: "selfheal",
+    products: [
+        .executable(name: "selfheal", targets: ["selfheal"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        // Without Foundation, which its default trait would bring in.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+    ],
+    targets: [
+        // Pure: no I/O, no clock, no randomness, nothing async, no Foundation.
+        pure("RunVocabulary"),
+        pure("RunbookSource"),
+        pure("CELExpressions"),
+        .target(
+            name: "RunbookYAML",
+            dependencies: ["CLibYAML", "RunbookSource"],
+            swiftSettings: wrapper
+        ),
+        pure("RunPlan", ["RunVocabulary", "RunbookSource", "CELExpressions"]),
+        pure("RunbookLanguage", ["RunVocabulary", "RunbookSource", "RunbookYAML", "CELExpressions"]),
+        pure(
+            "RunbookCompiler",
+            ["RunVocabulary", "RunbookSource", "RunbookLanguage", "RunPlan", "CELExpressions"]
+        ),
+        pure("RunCore", ["RunVocabulary", "RunPlan", "CELExpressions"]),
+        pure("CommandReceipts", ["RunVocabulary"]),
+        pure(
+            "SelfhealConfiguration",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan"]
+        ),
+
+        // Proof.
+        pure(
+            "RunSimulator",
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookCompiler", "RunPlan", "RunCore",
+                "CELExpressions", "SelfhealConfiguration",
+            ]
+        ),
+
+        // Ports: what the executor needs and the world implements.
+        pure("RunPorts", ["RunVocabulary", "RunPlan", "RunCore"]),
+
+        // World: one target per way of touching something.
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CLibssh", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "Probes", dependencies: ["CLinux", "RunVocabulary"], swiftSettings: wrapper),
+        .target(name: "ProbeZooKeeper", dependencies: ["Probes", "RunVocabulary"], swiftSettings: strict),
+        .target(name: "SSHClient", dependencies: ["CLibssh", "CLinux", "RunVocabulary"], swiftSettings: wrapper),
+        .target(name: "CurlTransfer", dependencies: ["CLibcurl", "RunVocabulary"], swiftSettings: wrapper),
+
+        // Runtime: does what the core decided, in the order the journal allows.
+        .target(
+            name: "RunJournal",
+            dependencies: [
+                "RunVocabulary", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(name: "ControlSocket", dependencies: ["RunVocabulary"], swiftSettings: wrapper),
+        .target(name: "Notifications", dependencies: ["CurlTransfer", "RunVocabulary"], swiftSettings: strict),
+        .target(
+            name: "RunExecutor",
+            dependencies: ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "CELExpressions"],
+            swiftSettings: strict
+        ),
+
+        // Where the ports meet the world.
+        .target(
+            name: "WorldAdapters",
+            dependencies: [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "CommandReceipts", "SSHClient", "Probes",
+                "ProbeZooKeeper", "Notifications", "CurlTransfer", "RunJournal",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // The engine of one store: its runs, and the operators who talk to it.
+        .target(
+            name: "SelfhealEngine",
+            dependencies: [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
+                "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes", "SSHClient",
+            ],
+            swiftSettings: strict
+        ),
+
+        // The practice cluster.
+        .target(
+            name: "PracticeCluster",
+            dependencies: ["CLinux", "RunVocabulary", "Probes", "ProbeZooKeeper"],
+            swiftSettings: strict
+        ),
+
+        // Surface: parses input, shows output, decides nothing.
+        .executableTarget(
+            name: "selfheal",
+            dependencies: [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
+                "RunCore", "RunSimulator", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket", "Notifications",
+                "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
+                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // Benchmarks: the engine beside the bare baseline that `scripts/bench` measures it against.
+        .executableTarget(
+            name: "EngineBenchmark",
+            dependencies: [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
+                "RunCore", "RunPorts", "RunExecutor", "RunJournal", "WorldAdapters",
+            ],
+            path: "Benchmarks/EngineBenchmark",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "JournalFloor",
+            path: "Benchmarks/JournalFloor",
+            linkerSettings: [.linkedLibrary("sqlite3")]
+        ),
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["RunbookSource"],
+            path: "Sources/TestSupport",
+            swiftSettings: strict
+        ),
+        // Fakes of the ports, and hosts that keep a ledger.
+        .target(
+            name: "RunTestSupport",
+            dependencies: [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler",
+            ],
+            path: "Sources/RunTestSupport",
+            swiftSettings: strict
+        ),
+        tests("RunVocabulary"),
+        tests("RunbookSource"),
+        tests("CELExpressions"),
+        tests("RunbookYAML", ["RunbookSource"]),
+        tests(
+            "RunPlan",
+            ["RunVocabulary", "CELExpressions", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler"]
+        ),
+        tests("RunbookLanguage", ["RunVocabulary", "RunbookSource", "RunbookYAML"]),
+        tests(
+            "RunbookCompiler",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunPlan", "CELExpressions"]
+        ),
+        tests(
+            "RunCore",
+            [
+                "RunVocabulary", "RunPlan", "CELExpressions", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler",
+            ]
+        ),
+        tests("CommandReceipts", ["RunVocabulary"]),
+        tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),
+        tests(
+            "RunSimulator",
+            [
+                "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler", "CELExpressions",
+            ]
+        ),
+        tests("Probes", ["CLinux"]),
+        tests("ProbeZooKeeper", ["Probes"]),
+        tests("SSHClient", ["RunVocabulary"]),
+        tests("CurlTransfer", ["RunVocabulary"]),
+        tests("RunJournal", ["RunVocabulary"]),
+        tests("ControlSocket"),
+        tests("Notifications", ["CurlTransfer", "RunVocabulary"]),
+        tests("RunExecutor", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport"]),
+        tests("WorldAdapters", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient"]),
+        tests(
+            "SelfhealEngine",
+            [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport", "RunbookSource", "RunbookYAML",
+                "SelfhealConfiguration", "WorldAdapters", "RunJournal",
+            ]
+        ),
+        tests("PracticeCluster", ["Probes", "ProbeZooKeeper"]),
+        .testTarget(
+            name: "SchemaTests",
+            dependencies: [
+                "TestSupport", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunbookLanguage",
+                "SelfhealConfiguration",
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "TidyTests",
+            dependencies: ["TestSupport", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler"],
+            swiftSettings: strict
+        ),
+        // On the program itself, so that it is there, and on nothing inside it.
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["TestSupport", "selfheal"],
+            swiftSettings: strict
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
