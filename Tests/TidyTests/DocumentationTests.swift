@@ -1,0 +1,104 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RunbookCompiler
+import RunbookLanguage
+import RunbookSource
+import RunbookYAML
+import Testing
+
+/// Checks that what the documentation shows can be used as it stands.
+@Suite struct DocumentationTests {
+    /// A runbook that readers are shown, and where it stands.
+    struct ShownRunbook: Sendable, CustomTestStringConvertible {
+        let path: String
+        let text: String
+
+        var testDescription: String { self.path }
+    }
+
+    @Test(arguments: try ShownRunbook.all())
+    func `a runbook that readers are shown compiles without a word of complaint`(runbook: ShownRunbook) {
+        let document = YAMLDocument.parse(path: runbook.path, bytes: Array(runbook.text.utf8))
+        var diagnostics = document.diagnostics
+        let parsed = document.root.map { RunbookParser.parse($0) }
+        diagnostics += parsed?.diagnostics ?? []
+        let compiled = parsed?.syntax.map { RunbookCompiler.compile($0, path: runbook.path) }
+        diagnostics += compiled?.diagnostics ?? []
+        #expect(diagnostics.isEmpty, "\(DiagnosticRenderer(files: [document.file]).render(diagnostics))")
+        #expect(compiled?.plan != nil)
+    }
+
+    @Test(arguments: [
+        "probe", "wait", "run", "approve", "notify", "choose", "for_each", "set", "pause", "finish",
+    ])
+    func `each verb has a page with an example of it`(verb: String) throws {
+        let page = try Checkout.text(of: "docs/language/\(verb).md")
+        #expect(ShownRunbook.blocks(of: page, in: verb).contains { $0.text.contains("\n    \(verb):") })
+    }
+
+    @Test func `each page of the documentation that another one points at is there`() throws {
+        for path in try Checkout.pages() {
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
+            for link in try Checkout.text(of: path).matches(of: /\]\(([^)#: ]+)[^): ]*\)/) {
+                let target = folder.isEmpty || folder == "." ? "\(link.output.1)" : "\(folder)/\(link.output.1)"
+                #expect(Checkout.has(target), "\(path) points at \(link.output.1), which is not there")
+            }
+        }
+    }
+}
+
+extension DocumentationTests.ShownRunbook {
+    /// The runbooks in pages and those in files of their own.
+    static func all() throws -> [Self] {
+        let blocks = try Checkout.pages().flatMap { self.blocks(of: try Checkout.text(of: $0), in: $0) }
+        let files = try Checkout.files(in: "examples", ending: ".yaml").map {
+            Self(path: $0, text: try Checkout.text(of: $0))
+        }
+        return blocks + files.filter { $0.text.contains(/(?m)^runbook:/) }
+    }
+
+    /// What stands between "```yaml" and "```" and begins with `runbook:`; line numbers are those of the page.
+    static func blocks(of page: String, in path: String) -> [Self] {
+        var blocks: [Self] = []
+        var block: [Substring]?
+        for (number, line) in page.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if let lines = block, line == "```" {
+                if lines.first(where: { !$0.isEmpty })?.hasPrefix("runbook:") ?? false {
+                    blocks.append(Self(path: path, text: lines.joined(separator: "\n") + "\n"))
+                }
+                block = nil
+            } else if block != nil {
+                block?.append(line)
+            } else if line == "```yaml" {
+                block = [Substring](repeating: "", count: number + 1)
+            }
+        }
+        return blocks
+    }
+}
+
+/// The files of this repository that readers are shown.
+private enum Checkout {
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    static func text(of path: String) throws -> String {
+        try String(contentsOf: self.root.appending(path: path), encoding: .utf8)
+    }
+
+    static func has(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: self.root.appending(path: path).standardized.path)
+    }
+
+    static func files(in folder: String, ending: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: self.root.appending(path: folder).path)
+            .filter { $0.hasSuffix(ending) }.sorted().map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
+    }
+
+    /// Every page; those about diagnostics show runbooks that are wrong on purpose.
+    static func pages() throws -> [String] {
+        try ["", "docs", "docs/language", "docs/decisions"].flatMap { try self.files(in: $0, ending: ".md") }
+    }
+}
