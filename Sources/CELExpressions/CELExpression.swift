@@ -1,0 +1,85 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+/// An expression of the Common Expression Language, parsed.
+///
+/// Two expressions are equal when their texts are.
+package struct CELExpression: Sendable {
+    package let text: String
+    /// The syntax tree.
+    package let root: CELNode
+    /// How many macro variables are alive at once, at most.
+    let slotCount: Int
+
+    /// The expression, or `nil` and at least one problem.
+    package static func parse(_ text: String) -> (CELExpression?, [CELProblem]) {
+        var parser = CELParser(text)
+        let (root, problems) = parser.parse()
+        guard let root else {
+            return (nil, problems)
+        }
+        return (CELExpression(text: text, root: root, slotCount: parser.slotCount), problems)
+    }
+
+    /// The type of the result, and what is wrong with it.
+    ///
+    /// A mistake is reported once: the subexpressions around it stay quiet.
+    package func check(
+        in environment: CELEnvironment,
+        expecting expected: CELType? = nil
+    ) -> (CELType, [CELProblem]) {
+        var checker = CELChecker(environment: environment, text: self.text, slotCount: self.slotCount)
+        return checker.check(self.root, expecting: expected)
+    }
+
+    /// The value, which may be unknown.
+    ///
+    /// Evaluation does not need a check: what a check would refuse fails with an error. Every node visited
+    /// and every element or 16 bytes produced costs one; at `costLimit` the evaluation is given up.
+    package func evaluate(
+        _ activation: CELActivation,
+        hostFunctions: CELHostFunctions = .none,
+        costLimit: Int = CELLimits.defaultCost
+    ) throws(CELEvaluationError) -> CELValue {
+        var evaluator = CELEvaluator(
+            activation: activation,
+            hostFunctions: hostFunctions,
+            slotCount: self.slotCount,
+            costLimit: costLimit
+        )
+        return try evaluator.evaluate(self.root)
+    }
+
+    /// What the expression reads, in the order of the text, with repetitions.
+    package var referencedPaths: [CELReference] {
+        var references: [CELReference] = []
+        self.root.collectReferences(into: &references)
+        return references
+    }
+
+    /// The names the expression needs from its environment, sorted.
+    package var freeNames: [String] {
+        Set(self.referencedPaths.map(\.root)).sorted()
+    }
+
+    /// The functions the expression calls, innermost first.
+    package var calls: [CELCallSite] {
+        var calls: [CELCallSite] = []
+        self.root.collectCalls(into: &calls)
+        return calls
+    }
+}
+
+extension CELExpression: Hashable {
+    package static func == (left: Self, right: Self) -> Bool {
+        left.text == right.text
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(self.text)
+    }
+}
+
+extension CELExpression: CustomStringConvertible {
+    package var description: String { self.text }
+}

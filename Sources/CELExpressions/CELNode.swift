@@ -1,0 +1,200 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+/// One node of a syntax tree.
+///
+/// A class, because trees are built once, shared by every copy of an expression and walked often.
+package final class CELNode: Sendable {
+    package indirect enum Kind: Sendable {
+        case literal(CELValue)
+        /// A name that the environment has to know.
+        case global(String)
+        /// A variable of an enclosing macro, by its slot in the evaluator's frame.
+        case local(String, slot: Int)
+        case select(CELSelection)
+        /// `has(operand.field)`.
+        case has(CELSelection)
+        case index(CELNode, CELNode)
+        case list([CELNode])
+        case map([CELMapItem])
+        case not(CELNode)
+        case negate(CELNode)
+        case binary(CELOperator, CELNode, CELNode)
+        case all([CELNode])
+        case any([CELNode])
+        case conditional(CELNode, CELNode, CELNode)
+        case call(CELCall)
+        case macro(CELMacro)
+        /// Stands where the text could not be understood; there is a problem about it.
+        case invalid
+    }
+
+    package let kind: Kind
+    /// UTF-8 byte offsets into the expression's text.
+    package let range: Range<Int>
+    /// 1 for a leaf.
+    let height: Int
+
+    init(_ kind: Kind, _ range: Range<Int>) {
+        self.kind = kind
+        self.range = range
+        self.height = 1 + (Self.children(of: kind).lazy.map(\.height).max() ?? 0)
+    }
+
+    /// In the order of the text.
+    package var children: [CELNode] {
+        Self.children(of: self.kind)
+    }
+
+    private static func children(of kind: Kind) -> [CELNode] {
+        switch kind {
+        case .literal, .global, .local, .invalid: []
+        case .select(let selection), .has(let selection): [selection.operand]
+        case .index(let operand, let index): [operand, index]
+        case .list(let elements), .all(let elements), .any(let elements): elements
+        case .map(let items): items.flatMap { [$0.key, $0.value] }
+        case .not(let operand), .negate(let operand): [operand]
+        case .binary(_, let left, let right): [left, right]
+        case .conditional(let condition, let yes, let no): [condition, yes, no]
+        case .call(let call): call.receiver.map { [$0] + call.arguments } ?? call.arguments
+        case .macro(let macro): [macro.target] + (macro.predicate.map { [$0] } ?? []) + (macro.body.map { [$0] } ?? [])
+        }
+    }
+}
+
+/// `operand.field`.
+package final class CELSelection: Sendable {
+    package let operand: CELNode
+    package let field: String
+    package let fieldRange: Range<Int>
+    /// The whole chain as a dotted name when it begins with a global: `a.b.c` may be one variable.
+    let qualifiedName: String?
+
+    init(operand: CELNode, field: String, fieldRange: Range<Int>) {
+        self.operand = operand
+        self.field = field
+        self.fieldRange = fieldRange
+        self.qualifiedName = operand.qualifiedName.map { "\($0).\(field)" }
+    }
+}
+
+extension CELNode {
+    /// `a.b` for a chain of selections from a global, which may be a dotted variable or function name.
+    var qualifiedName: String? {
+        switch self.kind {
+        case .global(let name): name
+        case .select(let selection): selection.qualifiedName
+        default: nil
+        }
+    }
+}
+
+package struct CELMapItem: Sendable {
+    package let key: CELNode
+    package let value: CELNode
+}
+
+package enum CELOperator: String, Hashable, Sendable {
+    case add = "+"
+    case subtract = "-"
+    case multiply = "*"
+    case divide = "/"
+    case remainder = "%"
+    case equal = "=="
+    case notEqual = "!="
+    case less = "<"
+    case lessOrEqual = "<="
+    case greater = ">"
+    case greaterOrEqual = ">="
+    case contained = "in"
+}
+
+/// `name(arguments)` or `receiver.name(arguments)`.
+package final class CELCall: Sendable {
+    /// With dots for a namespaced function such as `math.greatest`.
+    package let name: String
+    package let nameRange: Range<Int>
+    package let receiver: CELNode?
+    package let arguments: [CELNode]
+    /// `nil` for a function of the host.
+    let standard: CELStandardFunction?
+
+    init(name: String, nameRange: Range<Int>, receiver: CELNode?, arguments: [CELNode]) {
+        self.name = name
+        self.nameRange = nameRange
+        self.receiver = receiver
+        self.arguments = arguments
+        self.standard = CELStandardFunction.named(name, isMethod: receiver != nil)
+    }
+}
+
+/// `target.name(variable, …)`: evaluates its arguments once for every element.
+package final class CELMacro: Sendable {
+    package enum Name: String, CaseIterable, Hashable, Sendable {
+        case all
+        case exists
+        case existsOne = "exists_one"
+        case filter
+        case map
+        case sortBy
+    }
+
+    package let name: Name
+    package let nameRange: Range<Int>
+    package let target: CELNode
+    package let variable: String
+    package let variableRange: Range<Int>
+    let slot: Int
+    /// Of `all`, `exists`, `exists_one`, `filter` and the `map` with three arguments.
+    package let predicate: CELNode?
+    /// What `map` makes of an element, or the key `sortBy` sorts by.
+    package let body: CELNode?
+
+    init(
+        name: Name,
+        nameRange: Range<Int>,
+        target: CELNode,
+        variable: String,
+        variableRange: Range<Int>,
+        slot: Int,
+        predicate: CELNode?,
+        body: CELNode?
+    ) {
+        self.name = name
+        self.nameRange = nameRange
+        self.target = target
+        self.variable = variable
+        self.variableRange = variableRange
+        self.slot = slot
+        self.predicate = predicate
+        self.body = body
+    }
+}
+
+extension CELNode {
+    /// The tree in prefix form, such as `(+ 1 (* 2 3))`, for tests and debugging.
+    package var outline: String {
+        switch self.kind {
+        case .literal(let value): value.cel
+        case .global(let name), .local(let name, _): name
+        case .select(let selection): "(. \(selection.operand.outline) \(selection.field))"
+        case .has(let selection): "(has \(selection.operand.outline) \(selection.field))"
+        case .index: self.outline("[]")
+        case .list: self.outline("list")
+        case .map: self.outline("map")
+        case .not: self.outline("!")
+        case .negate: self.outline("-")
+        case .binary(let symbol, _, _): self.outline(symbol.rawValue)
+        case .all: self.outline("&&")
+        case .any: self.outline("||")
+        case .conditional: self.outline("?:")
+        case .call(let call): self.outline(call.receiver == nil ? call.name : "." + call.name)
+        case .macro(let macro): self.outline(macro.name.rawValue + " " + macro.variable)
+        case .invalid: "invalid"
+        }
+    }
+
+    private func outline(_ head: String) -> String {
+        "(" + ([head] + self.children.map(\.outline)).joined(separator: " ") + ")"
+    }
+}

@@ -1,0 +1,2 @@
+// What Swift imports of libyaml.
+#include <yaml.h>

@@ -1,0 +1,106 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import CELExpressions
+
+/// The record types that expressions see: nodes, and what each verb reports about one target.
+///
+/// The checker types expressions with them and the core builds values from them, so that they cannot disagree.
+package enum ResultTypes {
+    package static let node = Self.record(
+        "node",
+        [
+            ("name", .string), ("host", .string), ("id", .int), ("datacenter", .string), ("rack", .string),
+            ("data_dir", .string), ("log_dir", .string), ("roles", .list(.string)), ("voter", .bool),
+            ("labels", .map(.string, .string)),
+        ] + observedFields.map { ($0.name, $0.type) } + [("observed_at", .timestamp)]
+    )
+
+    /// What monitors find out about a node.
+    private static let observedFields: [(name: String, type: CELType)] = [
+        ("answered", .bool), ("serving", .bool), ("health", .string), ("mode", .string), ("zxid", .int),
+        ("node_count", .int), ("problem", .string),
+    ]
+
+    package static let observedFieldNames: [String] = observedFields.map(\.name)
+
+    package static func result(of probe: ProbeSpecification) -> CELRecordType {
+        switch probe {
+        case .tcp: self.tcp
+        case .http: self.http
+        case .zookeeper: self.zookeeper
+        case .kafka: self.kafka
+        case .ssh: self.ssh
+        }
+    }
+
+    package static let tcp = Self.result(
+        "tcp_result",
+        [("open", .bool), ("answered", .bool), ("latency", .duration), ("problem", .string)]
+    )
+
+    package static let http = Self.result(
+        "http_result",
+        [("answered", .bool), ("status", .int), ("body", .string), ("latency", .duration), ("problem", .string)]
+    )
+
+    package static let zookeeper = Self.result(
+        "zookeeper_result",
+        [
+            ("answered", .bool), ("serving", .bool), ("mode", .string), ("zxid", .int), ("epoch", .int),
+            ("data", .string), ("cluster_id", .string), ("node_count", .int), ("synced_followers", .int),
+            ("quorum_size", .int), ("version", .string), ("latency", .duration), ("problem", .string),
+        ]
+    )
+
+    package static let kafka = Self.result(
+        "kafka_result",
+        [
+            ("answered", .bool), ("serving", .bool), ("controller", .bool), ("under_replicated", .int),
+            ("offline", .int), ("at_min_isr", .int), ("lag_seconds", .int), ("latency", .duration),
+            ("problem", .string),
+        ]
+    )
+
+    package static let ssh = Self.result(
+        "ssh_result",
+        [
+            ("answered", .bool), ("exit_status", .int), ("stdout", .string), ("stderr", .string),
+            ("latency", .duration), ("problem", .string),
+        ]
+    )
+
+    package static let command = Self.result(
+        "command_result",
+        [
+            ("outcome", .string), ("succeeded", .bool), ("exit_status", .int), ("stdout", .string),
+            ("stderr", .string), ("attempts", .int), ("problem", .string),
+        ]
+    )
+
+    /// What an iteration of a loop leaves behind.
+    package static let item = Self.record("item", [("value", .dyn), ("outcome", .string), ("succeeded", .bool)])
+
+    /// What is left of a step of the given results.
+    package static func step(results: CELType, items: CELType) -> CELRecordType {
+        self.record(
+            "step",
+            [("outcome", .string), ("succeeded", .bool), ("results", .list(results)), ("items", .list(items))]
+        )
+    }
+
+    package static let run = Self.record(
+        "run",
+        [("id", .string), ("elapsed", .duration), ("step", .string), ("reason", .string)]
+    )
+
+    package static let cluster = Self.record("cluster", [("name", .string), ("id", .string)])
+
+    package static func record(_ name: String, _ fields: [(String, CELType)]) -> CELRecordType {
+        CELRecordType(name, fields: fields.map { CELRecordType.Field($0.0, $0.1) })
+    }
+
+    private static func result(_ name: String, _ fields: [(String, CELType)]) -> CELRecordType {
+        self.record(name, [("target", .record(self.node))] + fields)
+    }
+}

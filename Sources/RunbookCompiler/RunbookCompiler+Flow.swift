@@ -1,0 +1,164 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunPlan
+import RunVocabulary
+import RunbookLanguage
+import RunbookSource
+
+/// What can be told from the arrows alone: steps nobody reaches, jumps that never end, acts on facts that may be unknown.
+extension RunbookCompiler {
+    /// - Returns: the states, with a bound for each step that is walked again because of another step's `max_visits`.
+    mutating func checkFlow(_ states: [PlanState], _ steps: [StepSyntax]) -> [PlanState] {
+        guard !states.isEmpty else {
+            return states
+        }
+        let graph = StateGraph(states.map { $0.destinations() })
+        let reached = graph.reachable(from: 0)
+        for index in states.indices.dropFirst() where !reached.contains(index) {
+            // One message for the first of a row: the others are unreachable because of it.
+            let isFirst = reached.contains(index - 1) || !states[index - 1].destinations().contains(index)
+            if isFirst, !steps[index].name.value.isEmpty {
+                self.report(.unreachableStep(steps[index].name.value, at: steps[index].name.span))
+            }
+        }
+        self.checkUnknowns(states, steps, graph)
+        return self.boundLoops(states, steps, graph)
+    }
+
+    /// Every cycle needs a step that says how often it may be visited; the others on it are visited that often because of it.
+    private mutating func boundLoops(
+        _ states: [PlanState],
+        _ steps: [StepSyntax],
+        _ graph: StateGraph
+    ) -> [PlanState] {
+        let unbounded = graph.cycles { steps[$0].maxVisits != nil }
+        var reported: Set<Int> = []
+        for (index, state) in states.enumerated() where steps[index].maxVisits == nil {
+            for target in state.destinations() where target <= index && steps[target].maxVisits == nil {
+                guard unbounded[target] == unbounded[index], reported.insert(target).inserted else {
+                    continue
+                }
+                self.report(
+                    .unboundedLoop(
+                        from: steps[index].name.value,
+                        to: steps[target].name.value,
+                        at: steps[index].place(ofJumpTo: steps[target].name.value) ?? steps[index].name.span,
+                        target: steps[target].name.span
+                    )
+                )
+            }
+        }
+        // Between two visits of a step without a bound, one with a bound is visited: more often than all of those
+        // together and once more it cannot be.
+        let cycles = graph.cycles()
+        var visits: [Int: Int] = [:]
+        for (index, cycle) in cycles.enumerated() {
+            visits[cycle, default: 0] += steps[index].maxVisits?.value ?? 0
+        }
+        var states = states
+        for index in states.indices where steps[index].maxVisits == nil {
+            states[index].maxVisits = 1 + (visits[cycles[index]] ?? 0)
+        }
+        return states
+    }
+
+    /// Where `choose` can lead to an act, what to do when a condition cannot be told must be said.
+    private mutating func checkUnknowns(_ states: [PlanState], _ steps: [StepSyntax], _ graph: StateGraph) {
+        let leading = graph.leading(to: states.indices.filter { self.acts(states[$0]) })
+        for (index, state) in states.enumerated() {
+            guard case .choose(let action) = state.action, action.ifUnknown == nil, !action.branches.isEmpty else {
+                continue
+            }
+            let leadsToAct = (action.branches.map(\.next) + [action.otherwise]).contains { destination in
+                if case .state(let next) = destination { leading.contains(next) } else { false }
+            }
+            if leadsToAct {
+                self.report(.missingIfUnknown(at: steps[index].verbSpan))
+            }
+        }
+    }
+
+    private func acts(_ state: PlanState) -> Bool {
+        switch state.action {
+        case .run(let action): action.effect.changesTheWorld
+        case .forEach(let action): self.regions[action.body.index].states.contains { self.acts($0) }
+        case .probe, .wait, .approve, .notify, .choose, .set, .pause, .finish: false
+        }
+    }
+
+    /// An act that can lose data should stand behind a gate.
+    mutating func warnOfUngatedDataLoss(_ plan: Plan) {
+        var places: [StepName: SourceSpan] = [:]
+        for name in self.syntax.stepNames {
+            places[StepName(name.value)] = name.span
+        }
+        for region in [Plan.main, plan.onFailure, plan.finally].compactMap({ $0 }) {
+            for step in Self.ungatedDangers(in: region, plan) {
+                if let place = places[step] {
+                    self.report(.ungatedDataLoss(step.text, at: place))
+                }
+            }
+        }
+    }
+
+    private static func ungatedDangers(in region: RegionID, _ plan: Plan) -> [StepName] {
+        let states = plan[region].states
+        guard !states.isEmpty else {
+            return []
+        }
+        let graph = StateGraph(
+            states.map { state in
+                // A gate is passed by its grant alone; a gate that `when` skips is none.
+                guard case .approve = state.action, state.when == nil else {
+                    return state.destinations()
+                }
+                return state.destinations(withSuccess: false)
+            }
+        )
+        return graph.reachable(from: 0).sorted().flatMap { index -> [StepName] in
+            switch states[index].action {
+            case .run(let action): action.effect.endangersData ? [states[index].step] : []
+            case .forEach(let action): self.ungatedDangers(in: action.body, plan)
+            case .probe, .wait, .approve, .notify, .choose, .set, .pause, .finish: []
+            }
+        }
+    }
+}
+
+extension PlanState {
+    /// The states of its region that it can lead to, in order, each once.
+    func destinations(withSuccess: Bool = true) -> [Int] {
+        let isSkippable = self.when != nil
+        var all: [Destination] = []
+        switch self.action {
+        case .choose(let action):
+            all = action.branches.map(\.next) + [action.otherwise] + (action.ifUnknown.map { [$0] } ?? [])
+            all += isSkippable ? [self.routes.succeeded] : []
+        case .finish:
+            guard isSkippable else {
+                return []
+            }
+            all = [self.routes.succeeded]
+        case .probe, .wait, .run, .approve, .notify, .forEach, .set, .pause:
+            all = withSuccess ? [self.routes.succeeded] : []
+        }
+        all += [self.routes.failed, self.routes.timedOut, self.routes.refused]
+        all += self.routes.inDoubt.map { [$0] } ?? []
+        let indices = all.compactMap { destination -> Int? in
+            if case .state(let index) = destination { index } else { nil }
+        }
+        return Array(Set(indices)).sorted()
+    }
+}
+
+extension StepSyntax {
+    /// Where the step names another one as what comes next.
+    func place(ofJumpTo name: String) -> SourceSpan? {
+        var places = [self.next] + self.routes.map(\.step)
+        if case .choose(let choose) = self.verb {
+            places += choose.branches.compactMap(\.next) + [choose.otherwise, choose.ifUnknown]
+        }
+        return places.compactMap { $0 }.first { $0.value == name }?.span
+    }
+}

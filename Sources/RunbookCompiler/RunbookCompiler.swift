@@ -1,0 +1,287 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CELExpressions
+package import RunPlan
+import RunVocabulary
+package import RunbookLanguage
+package import RunbookSource
+
+/// Gives a syntax tree its meaning: resolves names, types expressions, checks the flow, and builds the plan.
+///
+/// It reports everything it finds in one pass. A plan comes out only when nothing is wrong, because every part of a plan is meant to be
+/// executed; warnings do not hold it back.
+package struct RunbookCompiler {
+    var syntax: RunbookSyntax
+    var environment: TypeEnvironment
+    var diagnostics: [Diagnostic] = []
+    var regions: [PlanRegion] = []
+
+    package static func compile(_ syntax: RunbookSyntax, path: String) -> (plan: Plan?, diagnostics: [Diagnostic]) {
+        var compiler = RunbookCompiler(syntax: syntax, environment: TypeEnvironment(of: syntax))
+        let plan = compiler.plan(path: path)
+        return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics)
+    }
+
+    mutating func report(_ diagnostic: Diagnostic) {
+        self.diagnostics.append(diagnostic)
+    }
+
+    private mutating func plan(path: String) -> Plan {
+        self.checkNames()
+        let syntax = self.syntax
+        var plan = Plan(
+            runbook: syntax.name.value,
+            title: syntax.title?.value ?? syntax.name.value,
+            severity: syntax.severity?.value ?? .warning,
+            source: path,
+            regions: []
+        )
+        plan.owner = syntax.owner?.value
+        plan.isForMassFailure = syntax.isForMassFailure
+        plan.fresh = syntax.fresh?.value ?? plan.fresh
+        plan.deadline = syntax.deadline?.value
+        plan.parameters = syntax.parameters.compactMap { self.parameter($0) }
+        plan.selections = syntax.selections.map { self.selection($0) }
+        plan.locks = syntax.locks.map { PlanLock(name: $0.name.value, wait: $0.wait?.value ?? .zero) }
+        plan.autonomy = self.autonomy() ?? plan.autonomy
+        _ = self.region(.main, syntax.steps, .main)
+        if let steps = syntax.onFailure {
+            plan.onFailure = self.region(.onFailure, steps, .onFailure)
+        }
+        if let steps = syntax.finally {
+            plan.finally = self.region(.finally, steps, .finally)
+        }
+        plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
+        plan.properties = syntax.properties.compactMap { self.property($0) }
+        plan.regions = self.regions
+        if !self.diagnostics.hasErrors {
+            self.warnOfUngatedDataLoss(plan)
+        }
+        return plan
+    }
+
+    // MARK: Head
+
+    private mutating func parameter(_ syntax: ParameterSyntax) -> PlanParameter? {
+        guard let written = syntax.kind else {
+            return nil
+        }
+        let kind: PlanParameter.Kind
+        switch written.value {
+        case .string: kind = .string
+        case .int: kind = .int
+        case .bool: kind = .bool
+        case .duration: kind = .duration
+        case .choice:
+            if syntax.values.isEmpty {
+                self.report(.enumWithoutValues(syntax.name.value, at: written.span))
+            }
+            kind = .choice(values: syntax.values.map(\.value))
+        }
+        if written.value != .choice, let first = syntax.values.first {
+            self.report(.valuesWithoutEnum(syntax.name.value, at: first.span))
+        }
+        var value: Fact?
+        if let text = syntax.defaultValue {
+            value = ParameterText.fact(text.value, of: kind)
+            if value == nil, kind != .choice(values: []) {
+                self.report(.badDefault(syntax.name.value, kind, at: text.span))
+            }
+        }
+        return PlanParameter(
+            name: syntax.name.value,
+            kind: kind,
+            defaultValue: value,
+            description: syntax.description
+        )
+    }
+
+    private mutating func selection(_ syntax: SelectionSyntax) -> Selection {
+        let isEmpty = syntax.role == nil && syntax.nodes?.isEmpty ?? true && syntax.datacenter == nil
+        if isEmpty, !syntax.isIncomplete {
+            self.report(.emptySelection(syntax.name.value, at: syntax.name.span))
+        }
+        let datacenter = syntax.datacenter.flatMap { template in
+            self.template(template, in: self.environment.parametersOnly)
+        }
+        return Selection(
+            name: syntax.name.value,
+            role: syntax.role?.value,
+            datacenter: datacenter,
+            nodes: syntax.nodes?.map { NodeName($0.value) }
+        )
+    }
+
+    private mutating func autonomy() -> Autonomy? {
+        guard let text = self.syntax.autonomy else {
+            return nil
+        }
+        guard let autonomy = Autonomy(rawValue: text.value) else {
+            self.report(
+                .unknownWord(text.value, for: "autonomy", at: text.span, known: Autonomy.allCases.map(\.rawValue))
+            )
+            return nil
+        }
+        return autonomy
+    }
+
+    private mutating func trigger(_ syntax: TriggerSyntax) -> PlanTrigger? {
+        let scope = self.environment.selectionsOnly
+        guard let condition = self.expression(syntax.condition, expecting: .bool, in: scope) else {
+            return nil
+        }
+        var trigger = PlanTrigger(condition: condition, holdsFor: syntax.holdsFor?.value ?? .zero)
+        trigger.cooldown = syntax.cooldown?.value
+        trigger.limit = syntax.limit?.value.count
+        trigger.limitWindow = syntax.limit?.value.window
+        return trigger
+    }
+
+    private mutating func property(_ syntax: PropertySyntax) -> PlanProperty? {
+        switch syntax {
+        case .neverStep(let step, let unless):
+            self.checkStepExists(step)
+            return self.expression(unless, expecting: .bool, in: self.environment.selectionsOnly).map {
+                .neverStep(step: StepName(step.value), unless: $0)
+            }
+        case .before(let first, let then):
+            self.checkStepExists(first)
+            self.checkStepExists(then)
+            return .before(first: StepName(first.value), then: StepName(then.value))
+        case .atMost(let count, let selection):
+            let names = self.syntax.selections.map(\.name.value)
+            if !names.contains(selection.value) {
+                self.report(.unknownSelection(selection.value, at: selection.span, known: names))
+            }
+            return .atMost(downByUs: count.value, of: selection.value)
+        case .everyPathNotifies(let channel, let unless):
+            return .everyPathNotifies(channel: channel.value, unless: unless?.value)
+        case .everyPathEndsWithin(let span): return .everyPathEndsWithin(span.value)
+        case .possible(let outcome): return .possible(ends: outcome.value)
+        }
+    }
+
+    private mutating func checkStepExists(_ step: Spanned<String>) {
+        if self.environment.steps.types[step.value] == nil {
+            self.report(.unknownStep(step.value, at: step.span, known: self.environment.steps.names, elsewhere: nil))
+        }
+    }
+
+    // MARK: Names
+
+    private mutating func checkNames() {
+        var first: [String: SourceSpan] = [:]
+        for name in self.syntax.stepNames {
+            if let earlier = first[name.value] {
+                self.report(.duplicateStep(name.value, at: name.span, first: earlier))
+            } else {
+                first[name.value] = name.span
+            }
+        }
+        var roots: [String: SourceSpan] = [:]
+        for selection in self.syntax.selections {
+            roots[selection.name.value] = selection.name.span
+            if TypeEnvironment.reservedNames.contains(selection.name.value) {
+                self.report(.reservedName(selection.name.value, at: selection.name.span))
+            }
+        }
+        for name in self.syntax.ownNames {
+            if TypeEnvironment.reservedNames.contains(name.value) {
+                self.report(.reservedName(name.value, at: name.span))
+            } else if let earlier = roots[name.value] {
+                self.report(.hiddenName(name.value, at: name.span, first: earlier))
+            }
+        }
+    }
+
+    // MARK: Expressions
+
+    mutating func expression(
+        _ syntax: ExpressionSyntax,
+        expecting type: CELType?,
+        in scope: TypeScope
+    ) -> Expression? {
+        guard let cel = syntax.cel else {
+            return nil
+        }
+        return self.typedExpression(syntax, cel, expecting: type, in: scope).expression
+    }
+
+    /// The expression and the type it turned out to have.
+    mutating func typedExpression(
+        _ syntax: ExpressionSyntax,
+        in scope: TypeScope
+    ) -> (expression: Expression, type: CELType)? {
+        syntax.cel.map { self.typedExpression(syntax, $0, expecting: nil, in: scope) }
+    }
+
+    private mutating func typedExpression(
+        _ syntax: ExpressionSyntax,
+        _ cel: CELExpression,
+        expecting type: CELType?,
+        in scope: TypeScope
+    ) -> (expression: Expression, type: CELType) {
+        let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
+        for problem in problems {
+            self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
+        }
+        let reads = FactReads.names(readBy: cel.root, among: scope.nodeNames(in: cel))
+        return (Expression(cel, place: Place(syntax.span), reads: reads), found)
+    }
+
+    mutating func template(_ syntax: TemplateSyntax, in scope: TypeScope) -> Template? {
+        guard let cel = syntax.cel else {
+            return nil
+        }
+        let expressions = cel.parts.compactMap { part in
+            if case .expression(let interpolation) = part { interpolation.expression } else { nil }
+        }
+        for problem in cel.check(in: scope.environment(for: expressions)) {
+            self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
+        }
+        return Template(cel, place: Place(syntax.span))
+    }
+}
+
+extension Place {
+    init(_ span: SourceSpan) {
+        self.init(line: span.start.line, column: span.start.column)
+    }
+}
+
+/// Reads the text of a parameter, from a default or from `--param`.
+package enum ParameterText {
+    /// Nothing when the text is no value of that kind.
+    package static func fact(_ text: String, of kind: PlanParameter.Kind) -> Fact? {
+        switch kind {
+        case .string: .string(text)
+        case .int: Int64(text).map { .int($0) }
+        case .bool: text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil
+        case .duration: Milliseconds(text: text).map { .span($0) }
+        case .choice(let values): values.contains(text) ? .string(text) : nil
+        }
+    }
+}
+
+extension PlanParameter.Kind {
+    /// What a value looks like, for a message.
+    package var example: String {
+        switch self {
+        case .string: "text"
+        case .int: "a whole number"
+        case .bool: "true or false"
+        case .duration: "a duration such as 30s"
+        case .choice(let values): "one of \(values.joined(separator: ", "))"
+        }
+    }
+
+    var type: CELType {
+        switch self {
+        case .string, .choice: .string
+        case .int: .int
+        case .bool: .bool
+        case .duration: .duration
+        }
+    }
+}

@@ -1,0 +1,85 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CELExpressions
+import RunVocabulary
+import RunbookSource
+import RunbookYAML
+
+/// What only a runbook has: durations, shares of targets, expressions and templates.
+extension MappingReader {
+    mutating func duration(_ key: String) -> Spanned<Milliseconds>? {
+        guard let text = self.text(key) else {
+            return nil
+        }
+        guard let duration = Milliseconds(text: text.value) else {
+            self.sink.report(.badDuration(text.value, at: text.span))
+            return nil
+        }
+        return Spanned(duration, at: text.span)
+    }
+
+    /// `3` or `25%`.
+    mutating func count(_ key: String, least: Int) -> Spanned<CountSyntax>? {
+        guard let text = self.text(key) else {
+            return nil
+        }
+        if let number = Int(text.value), number >= least, number <= 100_000 {
+            return Spanned(.number(number), at: text.span)
+        }
+        if text.value.hasSuffix("%"), let percent = Int(text.value.dropLast()), (least...100).contains(percent) {
+            return Spanned(.percent(percent), at: text.span)
+        }
+        self.sink.report(.badCount(text.value, for: key, least: least, at: text.span))
+        return nil
+    }
+
+    mutating func expression(_ key: String) -> ExpressionSyntax? {
+        self.take(key).flatMap { self.expression($0, key) }
+    }
+
+    mutating func requiredExpression(_ key: String, because help: String? = nil) -> ExpressionSyntax? {
+        self.require(key, because: help).flatMap { self.expression($0, key) }
+    }
+
+    func expression(_ node: YAMLNode, _ key: String) -> ExpressionSyntax? {
+        guard let scalar = node.scalar, !node.isNull else {
+            let help = "in YAML, quote an expression that begins with a bracket, a brace or '!'"
+            self.sink.report(.wrongShape("'\(key)'", needed: "an expression", found: node, help: help))
+            return nil
+        }
+        let (cel, problems) = CELExpression.parse(scalar.text)
+        for problem in problems {
+            self.sink.report(.badExpression(problem, at: scalar.span(ofUTF8Range: problem.range)))
+        }
+        return ExpressionSyntax(scalar: scalar, cel: cel)
+    }
+
+    mutating func template(_ key: String) -> TemplateSyntax? {
+        self.take(key).flatMap { self.template($0, key) }
+    }
+
+    func template(_ node: YAMLNode, _ key: String) -> TemplateSyntax? {
+        guard let scalar = node.scalar, !node.isNull else {
+            self.sink.report(.wrongShape("'\(key)'", needed: "text", found: node, help: nil))
+            return nil
+        }
+        let (cel, problems) = CELTemplate.parse(scalar.text)
+        for problem in problems {
+            self.sink.report(.badExpression(problem, at: scalar.span(ofUTF8Range: problem.range)))
+        }
+        return TemplateSyntax(scalar: scalar, cel: cel)
+    }
+
+    mutating func templates(_ key: String) -> [TemplateSyntax]? {
+        guard let node = self.take(key) else {
+            return nil
+        }
+        guard case .sequence(let elements) = node.kind else {
+            let help = "write [systemctl, restart, kafka]: every element arrives as it is, and no shell reads it"
+            self.sink.report(.wrongShape("'\(key)'", needed: "a list of words", found: node, help: help))
+            return nil
+        }
+        return elements.compactMap { self.template($0, key) }
+    }
+}

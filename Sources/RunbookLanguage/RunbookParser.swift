@@ -1,0 +1,213 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunVocabulary
+package import RunbookSource
+package import RunbookYAML
+
+/// Reads a runbook's syntax tree from YAML nodes.
+///
+/// It finds everything that is wrong with the shape: unknown and missing keys, wrong types, words that are none of the words allowed,
+/// durations without units, expressions that do not parse. What names mean is the compiler's business.
+package struct RunbookParser {
+    let sink: DiagnosticSink
+
+    /// - Returns: what could be read, however wrong, and what is wrong with it; no syntax tree when not even a name was found.
+    package static func parse(_ root: YAMLNode) -> (syntax: RunbookSyntax?, diagnostics: [Diagnostic]) {
+        let sink = DiagnosticSink()
+        let syntax = RunbookParser(sink: sink).runbook(root)
+        return (syntax, sink.diagnostics)
+    }
+
+    private func runbook(_ root: YAMLNode) -> RunbookSyntax? {
+        let help = "a runbook begins with 'runbook: NAME' and has 'steps:'"
+        guard var reader = MappingReader(root, what: "the runbook", sink: self.sink, help: help) else {
+            return nil
+        }
+        let name = reader.requiredText("runbook", because: help)
+        if let name, !Naming.isRunbookName(name.value) {
+            self.sink.report(.badName(name.value, what: "runbook", at: name.span))
+        }
+        var syntax = RunbookSyntax(name: name ?? Spanned("unnamed", at: root.span))
+        syntax.title = reader.text("title")
+        syntax.severity = reader.word("severity")
+        syntax.owner = reader.text("owner")
+        syntax.parameters =
+            reader.named("parameters", "a mapping of names to parameters")?.map(self.parameter) ?? []
+        syntax.selections =
+            reader.named("targets", "a mapping of names to selections")?.map(self.selection) ?? []
+        syntax.triggers = reader.elements("triggers", "a list of triggers")?.compactMap(self.trigger) ?? []
+        syntax.autonomy = reader.text("autonomy")
+        syntax.isForMassFailure = reader.bool("mass_failure")?.value ?? false
+        syntax.fresh = reader.duration("fresh")
+        syntax.deadline = reader.duration("deadline")
+        syntax.locks = reader.elements("locks", "a list of locks")?.compactMap(self.lock) ?? []
+        syntax.properties = reader.elements("properties", "a list of properties")?.compactMap(self.property) ?? []
+        if let steps = reader.require("steps", because: "list what the runbook does under 'steps:'") {
+            syntax.steps = self.steps(steps, of: "the runbook", under: "steps")
+        }
+        syntax.onFailure = reader.take("on_failure").map { self.steps($0, of: "'on_failure'", under: "on_failure") }
+        syntax.finally = reader.take("finally").map { self.steps($0, of: "'finally'", under: "finally") }
+        reader.finish()
+        return syntax
+    }
+
+    // MARK: Parameters, selections, triggers, locks
+
+    private func parameter(name: Spanned<String>, node: YAMLNode) -> ParameterSyntax {
+        self.checkName(name, what: "parameter")
+        var parameter = ParameterSyntax(name: name, values: [])
+        let help = "write \(name.value): { type: string }"
+        guard var reader = MappingReader(node, what: "parameter '\(name.value)'", sink: self.sink, help: help) else {
+            return parameter
+        }
+        let words = ParameterSyntax.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+        parameter.kind = reader.require("type", because: "it is one of \(words)").flatMap { reader.word($0, "type") }
+        parameter.values = reader.texts("values") ?? []
+        parameter.defaultValue = reader.text("default")
+        parameter.description = reader.text("description")?.value
+        reader.finish()
+        return parameter
+    }
+
+    private func selection(name: Spanned<String>, node: YAMLNode) -> SelectionSyntax {
+        self.checkName(name, what: "selection")
+        let help = "write \(name.value): { role: NAME }"
+        guard var reader = MappingReader(node, what: "selection '\(name.value)'", sink: self.sink, help: help) else {
+            return SelectionSyntax(name: name, isIncomplete: true)
+        }
+        var selection = SelectionSyntax(
+            name: name,
+            role: reader.text("role"),
+            datacenter: reader.template("datacenter"),
+            nodes: reader.texts("nodes")
+        )
+        selection.isIncomplete = !reader.unknownKeys.isEmpty
+        reader.finish()
+        return selection
+    }
+
+    private func trigger(_ node: YAMLNode) -> TriggerSyntax? {
+        guard var reader = MappingReader(node, what: "a trigger", sink: self.sink) else {
+            return nil
+        }
+        let condition = reader.requiredExpression("condition")
+        let holdsFor = reader.duration("for")
+        let cooldown = reader.duration("cooldown")
+        let limit = reader.text("limit").flatMap(self.rateLimit)
+        reader.finish()
+        return condition.map { TriggerSyntax(condition: $0, holdsFor: holdsFor, cooldown: cooldown, limit: limit) }
+    }
+
+    private func rateLimit(_ text: Spanned<String>) -> Spanned<RateLimit>? {
+        let words = text.value.split(separator: " ")
+        guard
+            words.count == 3, words[1] == "per", let count = Int(words[0]), count > 0,
+            let window = Milliseconds(text: String(words[2]))
+        else {
+            self.sink.report(.badRateLimit(text.value, at: text.span))
+            return nil
+        }
+        return Spanned(RateLimit(count: count, window: window), at: text.span)
+    }
+
+    private func lock(_ node: YAMLNode) -> LockSyntax? {
+        if node.scalar != nil {
+            guard let reader = MappingReader.forTexts(self.sink, at: node.span) else {
+                return nil
+            }
+            return reader.text(node, "locks").map { LockSyntax(name: $0, wait: nil) }
+        }
+        guard var reader = MappingReader(node, what: "a lock", sink: self.sink) else {
+            return nil
+        }
+        let name = reader.requiredText("name")
+        let wait = reader.duration("wait")
+        reader.finish()
+        return name.map { LockSyntax(name: $0, wait: wait) }
+    }
+
+    // MARK: Properties
+
+    private func property(_ node: YAMLNode) -> PropertySyntax? {
+        guard var reader = MappingReader(node, what: "a property", sink: self.sink) else {
+            return nil
+        }
+        let kinds = ["never", "before", "at_most", "every_path", "possible"]
+        let found = reader.pairs(of: kinds)
+        guard let pair = found.first else {
+            self.sink.report(.noProperty(reader.unknownKeys, kinds, at: node.span))
+            return nil
+        }
+        defer { reader.finish() }
+        if found.count > 1 {
+            self.sink.report(.severalProperties(at: found[1].key.span, first: pair.key.span))
+        }
+        let (kind, body) = (pair.key.text, pair.value)
+        guard var inner = MappingReader(body, what: "'\(kind)'", sink: self.sink) else {
+            return nil
+        }
+        defer { inner.finish() }
+        switch kind {
+        case "never":
+            let (step, unless) = (inner.requiredText("step"), inner.requiredExpression("unless"))
+            guard let step, let unless else {
+                return nil
+            }
+            return .neverStep(step: step, unless: unless)
+        case "before":
+            let (first, then) = (inner.requiredText("first"), inner.requiredText("then"))
+            guard let first, let then else {
+                return nil
+            }
+            return .before(first: first, then: then)
+        case "at_most":
+            let count = inner.require("down_by_us").flatMap { _ in inner.int("down_by_us", in: 0...100_000) }
+            let selection = inner.requiredText("of")
+            guard let count, let selection else {
+                return nil
+            }
+            return .atMost(downByUs: count, of: selection)
+        case "every_path":
+            if inner.take("ends_within") != nil {
+                return inner.duration("ends_within").map { .everyPathEndsWithin($0) }
+            }
+            let channel = inner.requiredText("notifies", because: "or 'ends_within: 90m'")
+            let unless: Spanned<RunOutcome>? = inner.word("unless")
+            return channel.map { .everyPathNotifies(channel: $0, unless: unless) }
+        default:
+            guard let node = inner.require("ends") else {
+                return nil
+            }
+            return inner.word(node, "ends").map { .possible(ends: $0) }
+        }
+    }
+
+    func checkName(_ name: Spanned<String>, what: String) {
+        if !Naming.isName(name.value) {
+            self.sink.report(.badName(name.value, what: what, at: name.span))
+        }
+    }
+}
+
+/// Which texts are names.
+package enum Naming {
+    /// A name that expressions use: `[a-z][a-z0-9_]*`, at most 64 characters.
+    package static func isName(_ text: String) -> Bool {
+        self.isName(text, alsoAllowing: "_")
+    }
+
+    /// A runbook's name is also a file's name and may have hyphens.
+    package static func isRunbookName(_ text: String) -> Bool {
+        self.isName(text, alsoAllowing: "_-")
+    }
+
+    private static func isName(_ text: String, alsoAllowing extra: String) -> Bool {
+        guard let first = text.unicodeScalars.first, ("a"..."z").contains(first), text.unicodeScalars.count <= 64 else {
+            return false
+        }
+        return text.unicodeScalars.allSatisfy { scalar in
+            ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || extra.unicodeScalars.contains(scalar)
+        }
+    }
+}

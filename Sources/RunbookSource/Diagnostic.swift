@@ -1,0 +1,91 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+/// Something the author of a runbook should know.
+///
+/// Checks append diagnostics and carry on; they do not throw. A runbook with three mistakes gets three
+/// diagnostics, in source order.
+package struct Diagnostic: Hashable, Sendable {
+    package enum Severity: String, Hashable, Sendable, Codable {
+        case error
+        case warning
+    }
+
+    /// A stable number, shown as `RB0207` and explained in `docs/diagnostics/RB0207.md`.
+    ///
+    /// A number is never reused, not even after its check is gone.
+    package struct Code: Hashable, Sendable, CustomStringConvertible {
+        package let number: UInt16
+
+        package init(_ number: UInt16) {
+            self.number = number
+        }
+
+        /// Reads `RB0207` or `rb0207`; anything else is nil.
+        package init?(_ text: String) {
+            guard text.utf8.count == 6, text.lowercased().hasPrefix("rb") else { return nil }
+            let digits = text.dropFirst(2)
+            guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(digits) else {
+                return nil
+            }
+            self.number = number
+        }
+
+        package var description: String {
+            let digits = String(self.number)
+            return "RB" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        }
+    }
+
+    /// What the diagnostic needs said about another place, or about none.
+    package struct Note: Hashable, Sendable {
+        package var message: String
+        package var span: SourceSpan?
+
+        package init(message: String, span: SourceSpan? = nil) {
+            self.message = message
+            self.span = span
+        }
+    }
+
+    package var code: Code
+    package var severity: Severity
+    package var message: String
+    /// Where it is; ``SourceSpan/wholeFile(_:)`` when no line is to blame.
+    package var span: SourceSpan
+    package var notes: [Note]
+    /// Something the author can do.
+    package var help: String?
+
+    package init(
+        code: Code,
+        severity: Severity,
+        message: String,
+        span: SourceSpan,
+        notes: [Note] = [],
+        help: String? = nil
+    ) {
+        self.code = code
+        self.severity = severity
+        self.message = message
+        self.span = span
+        self.notes = notes
+        self.help = help
+    }
+}
+
+extension Sequence<Diagnostic> {
+    package var hasErrors: Bool { self.contains { $0.severity == .error } }
+
+    /// The order in which an author reads them: by file, then by place, then by number.
+    package func inSourceOrder() -> [Diagnostic] {
+        self.enumerated().sorted { left, right in
+            let (a, b) = (left.element, right.element)
+            if a.span.path != b.span.path { return a.span.path < b.span.path }
+            if a.span.start.offset != b.span.start.offset { return a.span.start < b.span.start }
+            if a.code != b.code { return a.code.number < b.code.number }
+            return left.offset < right.offset
+        }
+        .map(\.element)
+    }
+}

@@ -1,0 +1,58 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+/// The part of a file that something was read from: from `start` up to, not including, `end`.
+///
+/// A span names its file, so that a diagnostic about one runbook can point into another one or into the
+/// configuration. A span may be empty: something is missing *here*.
+package struct SourceSpan: Hashable, Sendable, Codable {
+    package var path: String
+    package var start: SourcePosition
+    package var end: SourcePosition
+
+    package init(path: String, start: SourcePosition, end: SourcePosition) {
+        self.path = path
+        self.start = start
+        self.end = max(start, end)
+    }
+
+    /// Says "this file" when no line of it is more to blame than another.
+    ///
+    /// An empty path says that no file is to blame either.
+    package static func wholeFile(_ path: String) -> Self {
+        let nowhere = SourcePosition(line: 0, column: 0, offset: 0)
+        return Self(path: path, start: nowhere, end: nowhere)
+    }
+
+    package var isWholeFile: Bool { self.start.line == 0 }
+
+    package var isEmpty: Bool { self.start.offset == self.end.offset }
+
+    package var utf8Range: Range<Int> { self.start.offset..<self.end.offset }
+
+    /// The empty span just behind this one.
+    package var tail: Self { Self(path: self.path, start: self.end, end: self.end) }
+
+    /// The span from the start of this one to the end of the other.
+    ///
+    /// Both must lie in one file; otherwise this one is returned unchanged.
+    package func joined(with other: Self) -> Self {
+        guard self.path == other.path, !self.isWholeFile, !other.isWholeFile else { return self }
+        return Self(path: self.path, start: min(self.start, other.start), end: max(self.end, other.end))
+    }
+
+    package func contains(_ other: Self) -> Bool {
+        self.path == other.path && self.start <= other.start && other.end <= self.end
+    }
+
+    package func contains(utf8Offset: Int) -> Bool {
+        self.start.offset <= utf8Offset && utf8Offset < self.end.offset
+    }
+}
+
+extension SourceSpan: CustomStringConvertible {
+    package var description: String {
+        guard !self.isWholeFile else { return self.path }
+        return self.path.isEmpty ? "\(self.start)" : "\(self.path):\(self.start)"
+    }
+}
