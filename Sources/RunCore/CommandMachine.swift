@@ -1,0 +1,161 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CELExpressions
+import RunPlan
+import RunVocabulary
+
+/// Runs one command on many targets, batch by batch.
+///
+/// ```
+///     begin ─▶ batch under way ──all lanes over──▶ resting ──▶ next batch …
+///                    │ more failures than allowed, or a refusal: halted
+///                    └──────────────────────────────────────▶ completion
+/// ```
+///
+/// Failures are counted over the whole step. Once halted, no further target is touched; the lanes under way are carried to their end.
+struct CommandMachine: Hashable, Sendable {
+    private var lanes: [CommandLane]
+    private let batch: Batch
+    /// The lanes of the batch under way.
+    private var active: Range<Int> = 0..<0
+    private var restUntil: Instant?
+    private var haltReason: String?
+    private var isStopping = false
+
+    init(targets: [NodeName?], batch: Batch) {
+        self.lanes = targets.map { CommandLane(target: $0) }
+        self.batch = batch
+    }
+
+    mutating func begin(_ step: StepMachine, _ context: inout RunContext) -> StepCompletion? {
+        self.beginBatch(step, &context)
+        return self.goOn(step, &context)
+    }
+
+    mutating func handle(
+        _ event: RunEvent,
+        _ step: StepMachine,
+        _ context: inout RunContext
+    ) -> StepCompletion? {
+        if case .clockReached = event, let rest = self.restUntil, context.now >= rest {
+            self.restUntil = nil
+            self.beginBatch(step, &context)
+        }
+        for index in self.active where !self.lanes[index].isOver {
+            self.lanes[index].handle(event, step, &context)
+        }
+        return self.goOn(step, &context)
+    }
+
+    mutating func resume(_ step: StepMachine, _ context: inout RunContext) -> StepCompletion? {
+        for index in self.active where !self.lanes[index].isOver {
+            self.lanes[index].resume(step, &context)
+        }
+        return self.goOn(step, &context)
+    }
+
+    /// Says that the command is being stopped, before ``resume(_:_:)`` acts upon it.
+    mutating func markStopping() {
+        self.isStopping = true
+        self.restUntil = nil
+        for index in self.active {
+            self.lanes[index].markStopping()
+        }
+    }
+
+    /// Begins no further target, and stops the commands under way.
+    mutating func stop(_ step: StepMachine, _ context: inout RunContext) -> StepCompletion? {
+        self.isStopping = true
+        self.restUntil = nil
+        for index in self.active where !self.lanes[index].isOver {
+            self.lanes[index].stop(step, &context)
+        }
+        return self.goOn(step, &context)
+    }
+
+    var wakeAt: Instant? {
+        let lanes = self.active.compactMap { self.lanes[$0].wakeAt }.min()
+        guard let rest = self.restUntil else {
+            return lanes
+        }
+        return min(rest, lanes ?? rest)
+    }
+
+    /// The targets whose last command is in doubt.
+    var doubts: [(target: NodeName?, reason: String)] {
+        self.lanes.compactMap { lane in lane.doubt.map { (lane.target, $0) } }
+    }
+
+    /// The commands that began and have not ended.
+    var inFlight: [Act] {
+        self.lanes.compactMap(\.inFlight)
+    }
+
+    private mutating func beginBatch(_ step: StepMachine, _ context: inout RunContext) {
+        let first = self.active.upperBound
+        let size = max(1, self.batch.size.resolved(of: self.lanes.count))
+        self.active = first..<min(first + size, self.lanes.count)
+        for index in self.active {
+            self.lanes[index].begin(step, &context)
+        }
+    }
+
+    private mutating func goOn(_ step: StepMachine, _ context: inout RunContext) -> StepCompletion? {
+        while self.restUntil == nil, self.active.allSatisfy({ self.lanes[$0].isOver }) {
+            self.judgeHalt(step, &context)
+            guard !self.isStopping, self.haltReason == nil, self.active.upperBound < self.lanes.count else {
+                return self.completion(step, context)
+            }
+            guard self.batch.pause == .zero else {
+                self.restUntil = context.now + self.batch.pause
+                return nil
+            }
+            self.beginBatch(step, &context)
+        }
+        return nil
+    }
+
+    private mutating func judgeHalt(_ step: StepMachine, _ context: inout RunContext) {
+        guard self.haltReason == nil else {
+            return
+        }
+        let bad = self.lanes.filter { $0.isFailure }
+        let allowed = self.batch.maxFailures.resolved(of: self.lanes.count)
+        let refused = bad.first { $0.outcome == .refused }
+        guard refused != nil || bad.count > allowed, let worst = refused ?? bad.last else {
+            return
+        }
+        self.haltReason = worst.explanation
+        let untouched = self.lanes.count - self.active.upperBound
+        if untouched > 0, let reason = self.haltReason {
+            context.note(.halted(step.key, reason: "\(reason); \(untouched) more are left alone"))
+        }
+    }
+
+    private func completion(_ step: StepMachine, _ context: RunContext) -> StepCompletion {
+        let outcomes = self.lanes.compactMap(\.outcome)
+        let doubt = self.lanes.first { $0.outcome == .inDoubt }?.explanation
+        var completion = StepCompletion(self.outcome(of: outcomes), reason: self.haltReason ?? doubt)
+        completion.results = self.lanes.map { $0.result(context) }
+        return completion
+    }
+
+    private func outcome(of outcomes: [Outcome]) -> Outcome {
+        if self.isStopping {
+            return outcomes.contains(.inDoubt) ? .inDoubt : .cancelled
+        }
+        // However many targets may fail: what is in doubt is neither failed nor done.
+        if outcomes.contains(.inDoubt) {
+            return .inDoubt
+        }
+        guard self.haltReason != nil else {
+            return .succeeded
+        }
+        if outcomes.contains(.refused) {
+            return .refused
+        }
+        let failures = outcomes.filter { $0 != .succeeded }
+        return failures.allSatisfy { $0 == .timedOut } ? .timedOut : .failed
+    }
+}

@@ -1,0 +1,155 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunPlan
+package import RunVocabulary
+
+/// What the world should do next for a run.
+///
+/// Effects follow from events, so they are never journaled; after a crash, replay and a `resumed` event bring the open ones
+/// back.
+package enum RunEffect: Hashable, Sendable {
+    /// Find out the facts of these nodes, each with the probe of its monitor; answered by `observed`.
+    case observe(RequestID, nodes: [NodeName])
+    case probe(RequestID, ProbeOrder)
+    /// Changes the world: bracketed by `began` and `ended`.
+    case act(Act)
+    /// A command that began in an earlier life: find out what became of it; answered by `ended`.
+    case inquire(Act)
+    /// End the command and everything it started in its session; answered by the `ended` of the act.
+    case stop(EffectID)
+    case openGate(Gate)
+    case closeGate(StepKey)
+    case tell(Notice)
+    case note(RunNote)
+    case finish(RunOutcome, reason: String)
+}
+
+/// A probe with everything in it resolved.
+package struct ProbeOrder: Hashable, Sendable {
+    package enum Question: Hashable, Sendable {
+        case tcp(port: String)
+        case http(url: String?, port: String?, path: String)
+        case zookeeper([ZooKeeperQuestion])
+        case kafka([KafkaQuestion])
+        case ssh([String])
+    }
+
+    package var question: Question
+    /// Empty when the engine itself asks.
+    package var targets: [NodeName]
+    /// For each target.
+    package var timeout: Milliseconds
+
+    package init(question: Question, targets: [NodeName], timeout: Milliseconds) {
+        self.question = question
+        self.targets = targets
+        self.timeout = timeout
+    }
+}
+
+/// One sending of one command.
+package struct Act: Hashable, Sendable {
+    package enum Command: Hashable, Sendable {
+        case arguments([String])
+        case script(text: String, environment: [Variable])
+    }
+
+    package struct Variable: Hashable, Sendable {
+        package var name: String
+        package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    package var effect: EffectID
+    package var step: StepKey
+    /// Nothing for the engine's own machine.
+    package var target: NodeName?
+    /// Counted from one.
+    package var attempt: Int
+    package var command: Command
+    /// What a reader would call it: `start zookeeper`.
+    package var summary: String
+    package var effectClass: EffectClass
+    package var repeating: RepeatPolicy
+    package var timeout: Milliseconds
+
+    package init(
+        effect: EffectID,
+        step: StepKey,
+        target: NodeName?,
+        attempt: Int,
+        command: Command,
+        summary: String,
+        effectClass: EffectClass,
+        repeating: RepeatPolicy,
+        timeout: Milliseconds
+    ) {
+        self.effect = effect
+        self.step = step
+        self.target = target
+        self.attempt = attempt
+        self.command = command
+        self.summary = summary
+        self.effectClass = effectClass
+        self.repeating = repeating
+        self.timeout = timeout
+    }
+}
+
+/// A question to people, as they must see it.
+package struct Gate: Hashable, Sendable {
+    package var step: StepKey
+    package var title: String
+    package var message: String
+    package var from: [Approver]
+    package var needed: Int
+    package var deadline: Instant
+    package var channels: [String]
+    /// What a vote must quote: digest of the binding, the step and the message.
+    package var digest: String
+}
+
+package struct Notice: Hashable, Sendable {
+    package var id: NoticeID
+    package var step: StepKey?
+    package var channels: [String]
+    package var severity: Severity
+    package var message: String
+
+    package init(id: NoticeID, step: StepKey?, channels: [String], severity: Severity, message: String) {
+        self.id = id
+        self.step = step
+        self.channels = channels
+        self.severity = severity
+        self.message = message
+    }
+}
+
+/// What an operator may want to know and nothing has to act upon: why something was skipped, refused, retried or ignored.
+package enum RunNote: Hashable, Sendable {
+    case entered(StepKey, verb: String, title: String?)
+    case left(StepKey, Outcome, reason: String?)
+    case targetEnded(StepKey, NodeName?, Outcome, reason: String?)
+    case retrying(StepKey, NodeName?, attempt: Int, at: Instant, reason: String)
+    case waiting(StepKey, NodeName?, reason: String)
+    case halted(StepKey, reason: String)
+    case chose(StepKey, branch: String)
+    case voteCounted(StepKey, Vote, have: Int, needed: Int)
+    case inDoubt(StepKey, NodeName?, reason: String)
+    case stopping(reason: String)
+    case ignored(Ignored)
+}
+
+/// Input that was legal and changed nothing: people click twice, timers race with answers, daemons replay.
+package enum Ignored: Hashable, Sendable {
+    case alreadyEnded
+    case notWaitedFor(String)
+    case vote(StepKey, PersonName, VoteRefusal)
+    case settlement(StepKey, reason: String)
+    case earlyClock(Instant)
+}

@@ -1,0 +1,268 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunCore
+package import RunPlan
+package import RunPorts
+package import RunVocabulary
+
+/// Drives one run against the real world.
+///
+/// One task per run takes events from one inbox, and only that task touches the machine. The journal contract (ARCHITECTURE.md) is kept here
+/// and nowhere else:
+///
+/// 1. An event is durable before what follows from it is done. The machine may be moved before the flush, because moving it touches nothing; if the
+///    flush fails, the moved machine is thrown away with the run.
+/// 2. *Began* is durable before the first byte of a command leaves. It shares the flush of the event that caused the command.
+/// 3. Effects run after the flush, in the order the machine gave them.
+package struct RunDriver: Sendable {
+    package struct World: Sendable {
+        package var log: any RunLog
+        package var commands: any CommandRunner
+        package var probes: any ProbeRunner
+        package var messenger: any Messenger
+        package var observer: any RunObserver
+        package var clock: any WallClock
+
+        package init(
+            log: any RunLog,
+            commands: any CommandRunner,
+            probes: any ProbeRunner,
+            messenger: any Messenger,
+            observer: any RunObserver,
+            clock: any WallClock
+        ) {
+            self.log = log
+            self.commands = commands
+            self.probes = probes
+            self.messenger = messenger
+            self.observer = observer
+            self.clock = clock
+        }
+    }
+
+    /// How many events may wait; people and probes together never come near it.
+    private static let inboxLimit = 10_000
+
+    private let world: World
+    private let binding: RunBinding
+    package let handle: Handle
+
+    package init(binding: RunBinding, world: World) {
+        self.binding = binding
+        self.world = world
+        self.handle = Handle(run: binding.run, limit: Self.inboxLimit)
+    }
+
+    /// What other parts of the engine hold of a run: a way to put events in, and to look.
+    package struct Handle: Sendable {
+        package let run: RunID
+        fileprivate let inbox: RunInbox
+
+        fileprivate init(run: RunID, limit: Int) {
+            self.run = run
+            self.inbox = RunInbox(limit: limit)
+        }
+
+        /// Hands an event to the run; returns when it is durable and handled, or says that the run takes no more.
+        package func submit(_ event: @escaping @Sendable (Instant) -> RunEvent) async -> Bool {
+            await self.inbox.submit(event)
+        }
+
+        /// Takes no more events; whoever waits for an answer is told so.
+        package func close() {
+            self.inbox.close(showing: nil)
+        }
+
+        /// The machine between two events, or as it ended; nothing when the run stopped without an end.
+        package func snapshot() async -> RunMachine? {
+            await self.inbox.look()
+        }
+    }
+
+    /// Runs to the end, from the beginning or from where a journal left it.
+    ///
+    /// - Parameter history: the events of an earlier life, already durable.
+    /// - Returns: how the run came out.
+    /// - Throws: what the journal threw, or ``ReplayError``: the run stops where it is, and says so.
+    package func run(history: [RunEvent] = []) async throws -> RunOutcome {
+        var position = Position(machine: RunMachine(binding: self.binding))
+        var ended: RunMachine?
+        defer { self.handle.inbox.close(showing: ended) }
+        for event in history {
+            do {
+                _ = try position.machine.handle(event)
+            } catch {
+                throw ReplayError("record \(position.next) of run \(self.binding.run): \(error.message)")
+            }
+            position.next += 1
+        }
+        if let outcome = position.machine.outcome {
+            ended = position.machine
+            return outcome
+        }
+        let now = self.world.clock.now
+        var batch: [Input] = [Input(history.isEmpty ? .started(at: now) : .resumed(at: now))]
+        return try await withThrowingDiscardingTaskGroup { work in
+            // Only gates' invitations can still be under way when a run ends.
+            defer { work.cancelAll() }
+            while true {
+                try await self.take(batch, &position, &work)
+                if let outcome = position.machine.outcome {
+                    ended = position.machine
+                    return outcome
+                }
+                repeat {
+                    self.handle.inbox.show(position.machine)
+                    batch = await self.next(wakeAt: position.machine.wakeAt)
+                } while batch.isEmpty
+            }
+        }
+    }
+
+    /// Where a run stands, in memory and on disk.
+    private struct Position {
+        var machine: RunMachine
+        /// The number of the record that comes next.
+        var next: Int64 = 1
+        /// What the list of runs says of it; nothing until this engine has written it.
+        private var listed: RunStatus?
+
+        init(machine: RunMachine) {
+            self.machine = machine
+        }
+
+        /// What the list of runs must say from now on, if that is anything new: each line rewritten is one more page to flush.
+        mutating func news(at moment: Instant) -> RunStatus? {
+            let status = RunStatus(of: self.machine, at: moment)
+            guard status.state != self.listed?.state || status.outcome != self.listed?.outcome else {
+                return nil
+            }
+            self.listed = status
+            return status
+        }
+    }
+
+    private struct Input {
+        var event: RunEvent
+        var done: (@Sendable () -> Void)?
+
+        init(_ event: RunEvent, done: (@Sendable () -> Void)? = nil) {
+            self.event = event
+            self.done = done
+        }
+    }
+
+    /// Moves the machine by a batch of events, makes them durable, then starts what follows.
+    private func take(
+        _ batch: [Input],
+        _ position: inout Position,
+        _ work: inout ThrowingDiscardingTaskGroup<any Error>
+    ) async throws {
+        var steps: [(event: RunEvent, effects: [RunEffect])] = []
+        for input in batch {
+            var pending = [input.event]
+            while !pending.isEmpty {
+                let event = pending.removeFirst()
+                let effects = try position.machine.handle(event)
+                steps.append((event, effects))
+                for case .act(let act) in effects {
+                    pending.append(.began(act.effect, at: event.moment))
+                }
+            }
+        }
+        let news = position.news(at: steps.last?.event.moment ?? self.world.clock.now)
+        try await self.world.log.append(steps.map(\.event), to: self.binding.run, from: position.next, update: news)
+        position.next += Int64(steps.count)
+        for (event, effects) in steps {
+            self.world.observer.happened(event, in: self.binding.run)
+            for effect in effects {
+                self.world.observer.decided(effect, at: event.moment, in: self.binding.run)
+            }
+        }
+        for input in batch {
+            input.done?()
+        }
+        for effect in steps.flatMap(\.effects) {
+            self.start(effect, &work)
+        }
+    }
+
+    /// Waits for events, or for the moment at which the machine wants to be woken.
+    private func next(wakeAt: Instant?) async -> [Input] {
+        let inbox = self.handle.inbox
+        let clock = self.world.clock
+        if let wakeAt {
+            if wakeAt <= clock.now, !inbox.hasWaiting {
+                return [Input(.clockReached(at: max(wakeAt, clock.now)))]
+            }
+            inbox.arm(wakeAt) { await clock.sleep(until: wakeAt) }
+        }
+        let waiting = await inbox.take()
+        let now = clock.now
+        var inputs = waiting.map { entry in Input(entry.event(now), done: entry.done) }
+        if let wakeAt, now >= wakeAt {
+            // What came after the moment must not begin anything that the moment ends.
+            inputs.insert(Input(.clockReached(at: now)), at: 0)
+        }
+        return inputs
+    }
+
+    private func start(_ effect: RunEffect, _ work: inout ThrowingDiscardingTaskGroup<any Error>) {
+        let world = self.world
+        let inbox = self.handle.inbox
+        let inventory = self.binding.inventory
+        switch effect {
+        case .act(let act):
+            // At once: the first byte leaves without waiting for a thread of the pool to be free.
+            work.addImmediateTask { [run = self.binding.run] in
+                let node = act.target.flatMap { inventory[$0] }
+                let report = await world.commands.run(act, on: node) { world.observer.printed($0, in: run) }
+                inbox.post { .ended(act.effect, report, at: $0) }
+            }
+        case .inquire(let act):
+            work.addTask {
+                let report = await world.commands.inquire(act, on: act.target.flatMap { inventory[$0] })
+                inbox.post { .ended(act.effect, report, at: $0) }
+            }
+        case .stop(let effect): work.addTask { await world.commands.stop(effect) }
+        case .probe(let request, let order):
+            work.addTask {
+                let reports = await world.probes.probe(order, in: inventory)
+                inbox.post { .probed(request, reports: reports, at: $0) }
+            }
+        case .observe(let request, let nodes):
+            work.addTask {
+                let reports = await world.probes.observe(nodes, in: inventory)
+                inbox.post { .observed(request, reports: reports, at: $0) }
+            }
+        case .tell(let notice):
+            work.addTask { [binding = self.binding] in
+                let deliveries = await world.messenger.tell(notice, of: binding, at: world.clock.now)
+                inbox.post { .told(notice.id, deliveries: deliveries, at: $0) }
+            }
+        case .openGate(let gate):
+            guard !gate.channels.isEmpty else {
+                return
+            }
+            work.addTask { [binding = self.binding] in
+                _ = await world.messenger.tell(Notice(asking: gate, of: binding.run), of: binding, at: world.clock.now)
+            }
+        case .closeGate, .note, .finish: break
+        }
+    }
+}
+
+extension Notice {
+    /// What approvers are told when a gate opens.
+    fileprivate init(asking gate: Gate, of run: RunID) {
+        self.init(
+            id: NoticeID("\(run)-\(gate.step)-gate"),
+            step: gate.step,
+            channels: gate.channels,
+            severity: .critical,
+            message:
+                "Approval needed (\(gate.needed) of \(gate.from.map(\.text).joined(separator: ", "))): \(gate.message)"
+        )
+    }
+}

@@ -1,0 +1,79 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CELExpressions
+import RunPlan
+
+/// Answers held against a runbook: one that nothing asks for is a slip of the pen.
+extension Scenario.Answer {
+    /// The answers that no probe of the plan could ask for, with what it does ask.
+    static func strangers(among answers: [Self], to plan: Plan) -> [(answer: Self, asked: [String])] {
+        let probes = plan.states.compactMap(\.state.action.probe)
+        return answers.compactMap { answer in
+            probes.contains(where: answer.question.mayFit) ? nil : (answer, Self.texts(of: probes))
+        }
+    }
+
+    private static func texts(of probes: [ProbeSpecification]) -> [String] {
+        var texts: [String] = []
+        for text in probes.compactMap(\.askedText) where !texts.contains(text) {
+            texts.append(text)
+        }
+        return texts
+    }
+}
+
+extension Scenario.Answer.Question {
+    /// Whether the probe may turn out to ask this, whatever the expressions in it give.
+    fileprivate func mayFit(_ probe: ProbeSpecification) -> Bool {
+        switch (self, probe) {
+        case (.ssh(let words), .ssh(let command)):
+            Self.isBeginning(words, of: command.enumerated().map { $1.knownWord(isProgram: $0 == 0) })
+        case (.http(let place), .http(let question)):
+            (question.url ?? question.path).map { $0.cel.soleLiteral == nil || $0.cel.soleLiteral == place }
+                ?? (place == "/")
+        case (.kafka, .kafka): true
+        default: false
+        }
+    }
+}
+
+extension PlanAction {
+    /// What the step asks the world, by itself or to verify its act.
+    fileprivate var probe: ProbeSpecification? {
+        switch self {
+        case .probe(let action): action.probe
+        case .wait(let action): action.probe
+        case .run(let action): action.verify?.probe
+        case .approve, .notify, .choose, .forEach, .set, .pause, .finish: nil
+        }
+    }
+}
+
+extension ProbeSpecification {
+    /// As an answer would write the question, where it can be told.
+    fileprivate var askedText: String? {
+        switch self {
+        case .ssh(let command):
+            command.first?.knownWord(isProgram: true).map { program in
+                "ssh: \(program.split(separator: "/").last.map { String($0) } ?? program)"
+            }
+        case .http(let question): "http: \((question.url ?? question.path)?.text ?? "/")"
+        case .kafka: "kafka"
+        case .tcp, .zookeeper: nil
+        }
+    }
+}
+
+extension Template {
+    /// The word, if it is the same whatever the expressions in it give; of a program, what follows its folder is enough.
+    fileprivate func knownWord(isProgram: Bool) -> String? {
+        if let literal = self.cel.soleLiteral {
+            return literal
+        }
+        guard isProgram, case .literal(let tail) = self.cel.parts.last, let slash = tail.lastIndex(of: "/") else {
+            return nil
+        }
+        return String(tail[slash...])
+    }
+}

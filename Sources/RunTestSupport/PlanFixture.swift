@@ -1,0 +1,67 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunPlan
+package import RunVocabulary
+import RunbookCompiler
+import RunbookLanguage
+import RunbookSource
+import RunbookYAML
+
+/// A runbook and an inventory, from text to what a run is started with.
+package enum PlanFixture {
+    package struct Faulty: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// The plan of a runbook that must be without a fault, warnings included.
+    package static func plan(_ text: String) throws -> Plan {
+        let file = SourceFile(path: "runbook.yaml", text: text)
+        let document = YAMLDocument.parse(file)
+        var diagnostics = document.diagnostics
+        if let root = document.root {
+            let (syntax, shape) = RunbookParser.parse(root)
+            diagnostics += shape
+            if let syntax {
+                let compiled = RunbookCompiler.compile(syntax, path: file.path)
+                diagnostics += compiled.diagnostics
+                if diagnostics.isEmpty, let plan = compiled.plan {
+                    return plan
+                }
+            }
+        }
+        throw Faulty(description: DiagnosticRenderer(files: [file]).render(diagnostics))
+    }
+
+    /// `n1`, `n2` … in the role `node`, each with the service `app` and the port `app`.
+    package static func inventory(nodes count: Int = 3) -> Inventory {
+        let nodes = (1...count).map { number in
+            var node = Node(name: NodeName("n\(number)"), host: "127.0.0.\(number)", roles: ["node"])
+            node.ports = ["app": 7_000]
+            node.monitor = .tcp(port: "app")
+            return node
+        }
+        let commands = ["start", "stop", "restart", "status"].map { ($0, ["service", "app", $0]) }
+        return Inventory(
+            clusterName: "test",
+            clusterID: "",
+            nodes: nodes,
+            services: [Service(name: "app", commands: Dictionary(uniqueKeysWithValues: commands))]
+        )
+    }
+
+    package static func binding(
+        _ text: String,
+        run: RunID = "run-1",
+        nodes: Int = 3,
+        requestedBy: PersonName = "requester"
+    ) throws -> RunBinding {
+        RunBinding(
+            run: run,
+            plan: try self.plan(text),
+            parameters: [:],
+            inventory: self.inventory(nodes: nodes),
+            requestedBy: requestedBy
+        )
+    }
+}

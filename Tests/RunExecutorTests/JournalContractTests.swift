@@ -1,0 +1,85 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunCore
+import RunExecutor
+import RunPorts
+import RunTestSupport
+import RunVocabulary
+import Testing
+
+@Suite struct JournalContractTests {
+    @Test func `began is durable before its command is heard of on the host`() async throws {
+        let life = Life(try PlanFixture.binding(Sample.everything))
+        life.hosts.end("change n2", with: [.exited(status: 1)])
+        #expect(try await life.run() == .succeeded)
+        #expect(life.hosts.complaints.isEmpty)
+        #expect(life.journal.complaints.isEmpty)
+        #expect(life.hosts.ledger.count == 3 + 4 + 1)
+    }
+
+    @Test func `the end of one command and the beginning of the next share one append`() async throws {
+        let life = Life(try PlanFixture.binding(Sample.everything))
+        _ = try await life.run()
+        let shared = life.journal.batches.contains { batch in
+            batch.indices.dropLast().contains { index in
+                guard case .probed = batch[index], case .began = batch[index + 1] else { return false }
+                return true
+            }
+        }
+        let first = try #require(life.journal.batches.first)
+        #expect(shared)
+        #expect(first.count == 2, "'started' and the first 'began' are one append: \(first)")
+    }
+
+    @Test func `effects come in the order in which the machine gave them, after the flush`() async throws {
+        let life = Life(try PlanFixture.binding(Sample.everything))
+        _ = try await life.run()
+        let began = life.journal.events.compactMap { if case .began(let id, _) = $0 { id } else { nil } }
+        #expect(Set(life.hosts.ledger.map(\.effect)) == Set(began))
+        #expect(life.journal.status?.state == .ended)
+        #expect(life.journal.status?.outcome == .succeeded)
+    }
+
+    // Goal: whatever record cannot be written, nothing is done on its account.
+    // Method: refuse each record of a run in turn, and look at the ledger.
+    @Test func `a journal that cannot be written stops the run, and nothing further is done`() async throws {
+        let binding = try PlanFixture.binding(Sample.everything)
+        let whole = Life(binding)
+        _ = try await whole.run()
+        for record in 1...whole.journal.events.count {
+            let life = Life(binding, fault: .refuse(record: record))
+            await #expect(throws: MemoryJournal.Failure.self) {
+                try await life.run()
+            }
+            #expect(life.journal.complaints.isEmpty, "after a failure at record \(record)")
+            #expect(life.hosts.complaints.isEmpty, "after a failure at record \(record)")
+            let began = life.journal.events.compactMap { if case .began(let id, _) = $0 { id } else { nil } }
+            #expect(Set(life.hosts.ledger.map(\.effect)).isSubset(of: Set(began)))
+            #expect(await life.submit { .cancelRequested(by: "me", because: "", at: $0) } == false)
+        }
+    }
+
+    @Test func `a run that has ended does nothing when it is driven again`() async throws {
+        let binding = try PlanFixture.binding(Sample.everything)
+        let first = Life(binding)
+        _ = try await first.run()
+        let second = Life(binding, hosts: first.hosts, history: first.journal.events)
+        let before = first.hosts.ledger
+        #expect(try await second.run() == .succeeded)
+        #expect(second.journal.batches.isEmpty)
+        #expect(first.hosts.ledger == before)
+    }
+
+    @Test func `a record that history forbids stops the run and is named`() async throws {
+        let binding = try PlanFixture.binding(Sample.everything)
+        let start = Instant(milliseconds: 1)
+        let life = Life(binding, history: [.started(at: start), .resumed(at: start), .started(at: start)])
+        let error = await #expect(throws: ReplayError.self) {
+            try await life.run()
+        }
+        #expect(error?.message == "record 3 of run run-1: the run was started twice")
+        #expect(life.hosts.ledger.isEmpty)
+        #expect(life.journal.batches.isEmpty)
+    }
+}
