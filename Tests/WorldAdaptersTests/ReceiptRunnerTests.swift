@@ -1,0 +1,227 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RunCore
+import RunPorts
+import RunVocabulary
+import SSHClient
+import Synchronization
+import Testing
+import WorldAdapters
+
+/// Commands with receipts on this machine: the same shell programs as over SSH, without the network.
+@Suite struct ReceiptRunnerTests {
+    private final class Memory: IncarnationMemory {
+        private let places: Mutex<[String: String]> = Mutex([:])
+
+        func incarnation(at place: String) async throws -> String? {
+            self.places.withLock { $0[place] }
+        }
+
+        func remember(_ incarnation: String, at place: String) async throws {
+            self.places.withLock { $0[place] = incarnation }
+        }
+    }
+
+    /// A memory on a full disk.
+    private struct FullMemory: IncarnationMemory {
+        struct Full: Error {}
+
+        func incarnation(at place: String) async throws -> String? { nil }
+        func remember(_ incarnation: String, at place: String) async throws { throw Full() }
+    }
+
+    private final class Place {
+        let folder = "/tmp/selfheal-adapters-\(UUID().uuidString.prefix(8))"
+        let memory = Memory()
+
+        init() throws {
+            try FileManager.default.createDirectory(atPath: self.folder, withIntermediateDirectories: true)
+        }
+
+        deinit {
+            try? FileManager.default.removeItem(atPath: self.folder)
+        }
+
+        var receipts: String { "\(self.folder)/effects" }
+
+        /// A new engine; its predecessors are gone.
+        func engine(term: UInt64 = 1, memory: (any IncarnationMemory)? = nil) throws -> ReceiptCommandRunner {
+            ReceiptCommandRunner(
+                client: try SSHClient(),
+                term: Term(term),
+                family: "test",
+                localFolder: self.receipts,
+                memory: memory ?? self.memory
+            )
+        }
+
+        /// A command that adds a line to a file, so that its happening can be counted.
+        func act(
+            _ effect: EffectID = "run.step.here.1.0",
+            then: String = "true",
+            repeating: RepeatPolicy = .guarded,
+            timeout: Milliseconds = .seconds(20)
+        ) -> Act {
+            Act(
+                effect: effect,
+                step: "step",
+                target: nil,
+                attempt: 1,
+                command: .arguments(["sh", "-c", "echo done >>'\(self.folder)/ledger'; \(then)"]),
+                summary: "count",
+                effectClass: .changes,
+                repeating: repeating,
+                timeout: timeout
+            )
+        }
+
+        var count: Int {
+            let text = (try? String(contentsOfFile: "\(self.folder)/ledger", encoding: .utf8)) ?? ""
+            return text.split(separator: "\n").count
+        }
+
+        func waitForLedger() async throws {
+            let end = ContinuousClock.now + .seconds(60)
+            while self.count == 0 {
+                try #require(ContinuousClock.now < end)
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    @Test func `a command happens once, and its end can be asked for by the next engine`() async throws {
+        let place = try Place()
+        let first = try await place.engine().run(place.act(then: "exit 3"), on: nil) { _ in }
+        #expect(first.ending == .exited(status: 3))
+        let asked = try await place.engine(term: 2).inquire(place.act(then: "exit 3"), on: nil)
+        #expect(asked.ending == .exited(status: 3))
+        #expect(place.count == 1)
+    }
+
+    @Test func `what never began is sealed, and cannot begin any more`() async throws {
+        let place = try Place()
+        _ = try await place.engine().run(place.act("run.other.here.1.0"), on: nil) { _ in }
+        guard case .notSent = try await place.engine(term: 2).inquire(place.act(), on: nil).ending else {
+            Issue.record("it was never sent")
+            return
+        }
+        guard case .notSent = try await place.engine(term: 3).run(place.act(), on: nil, onOutput: { _ in }).ending
+        else {
+            Issue.record("it is sealed")
+            return
+        }
+        #expect(place.count == 1)
+    }
+
+    @Test func `where nothing was ever started there is nothing to ask for`() async throws {
+        let place = try Place()
+        let report = try await place.engine().inquire(place.act(), on: nil)
+        #expect(report.ending == .notSent(reason: "nothing had ever been started there"))
+        #expect(!FileManager.default.fileExists(atPath: place.receipts))
+    }
+
+    // Goal: a host whose receipts were wiped and begun anew does not pass for one on which nothing ran.
+    @Test func `receipts that were deleted, or deleted and begun anew, leave it in doubt`() async throws {
+        let place = try Place()
+        _ = try await place.engine().run(place.act(), on: nil) { _ in }
+        try FileManager.default.removeItem(atPath: place.receipts)
+        guard case .inDoubt = try await place.engine(term: 2).inquire(place.act(), on: nil).ending else {
+            Issue.record("its receipt is gone")
+            return
+        }
+        // Another engine, which knew nothing of the first store, makes a new one.
+        _ = try await place.engine(term: 2, memory: Memory()).run(place.act("run.other.here.1.0"), on: nil) { _ in }
+        guard case .inDoubt = try await place.engine(term: 3).inquire(place.act(), on: nil).ending else {
+            Issue.record("this is not the store in which it was claimed")
+            return
+        }
+    }
+
+    @Test func `an engine that a newer one has overtaken sends nothing, and does not call the unknown never`()
+        async throws
+    {
+        let place = try Place()
+        _ = try await place.engine(term: 5).run(place.act("run.other.here.1.0"), on: nil) { _ in }
+        let late = try await place.engine(term: 4).run(place.act(), on: nil) { _ in }
+        guard case .notSent(let reason) = late.ending else {
+            Issue.record("an older term must not act: \(late)")
+            return
+        }
+        #expect(reason.contains("term 5"))
+        guard case .inDoubt = try await place.engine(term: 4).inquire(place.act("run.other.here.1.0"), on: nil).ending
+        else {
+            Issue.record("the host refused to answer, so nobody knows")
+            return
+        }
+        #expect(place.count == 1)
+    }
+
+    @Test func `nothing is started where the receipts' name cannot be remembered`() async throws {
+        let place = try Place()
+        let report = try await place.engine(memory: FullMemory()).run(place.act(), on: nil) { _ in }
+        guard case .notSent = report.ending else {
+            Issue.record("\(report)")
+            return
+        }
+        #expect(place.count == 0)
+    }
+
+    @Test func `a stop ends the command and says so, also when it overtakes it`() async throws {
+        let place = try Place()
+        let runner = try place.engine()
+        let act = place.act(then: "while :; do sleep 1; done")
+        async let report = runner.run(act, on: nil) { _ in }
+        try await place.waitForLedger()
+        await runner.stop(act.effect)
+        #expect(await report.ending == .stopped)
+        let next = place.act("run.step.here.2.0")
+        await runner.stop(next.effect)
+        let overtaken = await runner.run(next, on: nil) { _ in }
+        #expect(overtaken.ending == .notSent(reason: "it was stopped before it was sent"))
+        #expect(place.count == 1)
+    }
+
+    @Test func `a command whose time is up is ended, and known to be`() async throws {
+        let place = try Place()
+        let act = place.act(then: "while :; do sleep 1; done", timeout: .seconds(1))
+        let report = try await place.engine().run(act, on: nil) { _ in }
+        #expect(report.ending == .timedOut)
+    }
+
+    @Test func `output comes while the command runs, its last line too`() async throws {
+        let place = try Place()
+        let runner = try place.engine()
+        let act = place.act(then: "echo waiting; while :; do sleep 1; done")
+        let (lines, show) = AsyncStream.makeStream(of: String.self)
+        async let report = runner.run(act, on: nil) { show.yield($0.text) }
+        var text = ""
+        for await line in lines {
+            text += line
+            if text.contains("waiting\n") {
+                break
+            }
+        }
+        await runner.stop(act.effect)
+        #expect(await report.ending == .stopped)
+    }
+
+    @Test func `a command without a receipt is in doubt after a crash, and after its time`() async throws {
+        let place = try Place()
+        let act = place.act(then: "sleep 30", repeating: .never, timeout: Milliseconds(300))
+        let late = try await place.engine().run(act, on: nil) { _ in }
+        guard case .inDoubt(let reason) = late.ending else {
+            Issue.record("\(late)")
+            return
+        }
+        #expect(reason.contains("may still run"))
+        let crashed = try await place.engine(term: 2).inquire(act, on: nil)
+        guard case .inDoubt = crashed.ending else {
+            Issue.record("\(crashed)")
+            return
+        }
+        let quick = place.act("run.step.here.2.0", then: "exit 4", repeating: .never)
+        #expect(try await place.engine().run(quick, on: nil) { _ in }.ending == .exited(status: 4))
+    }
+}
