@@ -1,0 +1,240 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunbookSource
+
+/// Mistakes in a configuration.
+extension Diagnostic {
+    package static func notActedUpon(_ key: String, at span: SourceSpan) -> Self {
+        let help =
+            key == "known_hosts"
+            ? "give each node its 'host_key'; a file of them is not read"
+            : "delete it, or leave it for a later version; the rest of the file is used"
+        return self.warning(500, "this version does nothing with '\(key)'", at: span, help: help)
+    }
+
+    // MARK: Environment
+
+    package static func missingVariable(_ name: String, at span: SourceSpan) -> Self {
+        self.error(
+            501,
+            "the environment has no variable '\(name)'",
+            at: span,
+            help: "export it before selfheal starts; under systemd, 'EnvironmentFile=' does"
+        )
+    }
+
+    package static func badReference(isExpression: Bool, at span: SourceSpan) -> Self {
+        self.error(
+            502,
+            isExpression
+                ? "an expression means nothing in the configuration" : "this names no variable of the environment",
+            at: span,
+            help: "write ${NAME} with letters, digits and '_'; for '${' itself write '$${'"
+        )
+    }
+
+    // MARK: Nodes
+
+    package static func noNodes(at span: SourceSpan, help: String) -> Self {
+        self.error(503, "the cluster has no nodes", at: span, help: help)
+    }
+
+    package static func duplicateNode(_ name: String, at span: SourceSpan, first: SourceSpan) -> Self {
+        self.error(
+            504,
+            "two nodes are named '\(name)'",
+            at: span,
+            notes: [Note(message: "the first is here", span: first)],
+            help: "give each its own 'name'; a host that runs two services is two nodes"
+        )
+    }
+
+    package static func duplicateAddress(_ address: String, at span: SourceSpan, first: SourceSpan) -> Self {
+        self.error(
+            505,
+            "'\(address)' belongs to two nodes",
+            at: span,
+            notes: [Note(message: "the first is here", span: first)],
+            help: "what is asked of the one would be answered by the other; give each its own host or port"
+        )
+    }
+
+    package static func duplicateID(_ id: Int, role: String, at span: SourceSpan, first: SourceSpan) -> Self {
+        self.error(
+            506,
+            "two nodes of role '\(role)' have the id \(id)",
+            at: span,
+            notes: [Note(message: "the first is here", span: first)],
+            help: "an id is the cluster's own name for a node: 'broker.id' or 'myid'"
+        )
+    }
+
+    package static func evenVoters(_ count: Int, at span: SourceSpan) -> Self {
+        self.warning(
+            507,
+            "an ensemble of \(count) voters survives no more losses than one of \(count - 1)",
+            at: span,
+            help: "have an odd number, or make one an observer with 'voter: false' here and in its own configuration"
+        )
+    }
+
+    package static func badConfiguredName(_ name: String, what: String, at span: SourceSpan) -> Self {
+        self.error(
+            508,
+            "'\(name)' cannot name a \(what)",
+            at: span,
+            help: "a name begins with a letter or a digit and goes on with letters, digits, '.', '_', '-' and '@'"
+        )
+    }
+
+    package static func badHost(_ host: String, at span: SourceSpan) -> Self {
+        self.error(
+            509,
+            "'\(host)' is no host",
+            at: span,
+            help: "write a name or an address alone, such as kafka1.example.com or 10.0.4.7; the port has its own key"
+        )
+    }
+
+    package static func relativeFolder(_ key: String, _ path: String, at span: SourceSpan) -> Self {
+        self.error(
+            510,
+            "'\(path)' is no absolute path",
+            at: span,
+            help: "'\(key)' is a folder on the node, where there is no folder to start from: begin it with '/'"
+        )
+    }
+
+    // MARK: Access
+
+    package static func badHostKey(_ problem: String, at span: SourceSpan) -> Self {
+        self.error(
+            511,
+            "the host key \(problem)",
+            at: span,
+            help: "paste type and key, 'ssh-ed25519 AAAA…', as the node has it in /etc/ssh/ssh_host_ed25519_key.pub"
+        )
+    }
+
+    package static func noHostKey(_ node: String, at span: SourceSpan) -> Self {
+        self.warning(
+            512,
+            "nothing can be run on '\(node)', because it has no host key",
+            at: span,
+            help: "add 'ssh: { host_key: … }' with the line of /etc/ssh/ssh_host_ed25519_key.pub on the node"
+        )
+    }
+
+    package static func emptyCommand(_ verb: String, at span: SourceSpan) -> Self {
+        self.error(513, "the command of '\(verb)' is empty", at: span, help: "write [systemctl, \(verb), kafka]")
+    }
+
+    // MARK: People
+
+    package static func duplicatePerson(_ name: String, at span: SourceSpan, first: SourceSpan) -> Self {
+        self.error(
+            514,
+            "two people are named '\(name)'",
+            at: span,
+            notes: [Note(message: "the first is here", span: first)],
+            help: "names are what approvals are counted by: give each their own"
+        )
+    }
+
+    package static func sharedUnixUser(_ user: String, at span: SourceSpan, first: SourceSpan) -> Self {
+        self.error(
+            515,
+            "the unix user '\(user)' is two people",
+            at: span,
+            notes: [Note(message: "the first is here", span: first)],
+            help: "one person could approve twice; a user of this machine speaks for one person"
+        )
+    }
+
+    // MARK: Channels
+
+    package static func duplicateChannel(_ name: String, at span: SourceSpan) -> Self {
+        self.error(
+            516,
+            "two channels are named '\(name)'",
+            at: span,
+            help: "move this one to 'channels:' and rename it"
+        )
+    }
+
+    package static func badMailServer(_ server: String, at span: SourceSpan) -> Self {
+        self.error(
+            517,
+            "'\(server)' is no mail server",
+            at: span,
+            help: "write smtp://mail.example.com:587, or smtps://mail.example.com:465"
+        )
+    }
+
+    package static func badMailAddress(_ address: String, at span: SourceSpan) -> Self {
+        self.error(
+            518,
+            "'\(address)' is no mail address",
+            at: span,
+            help: "write name@example.com or Name <name@example.com>"
+        )
+    }
+
+    package static func badWebAddress(in channel: String, at span: SourceSpan) -> Self {
+        self.error(519, "\(channel) has no web address here", at: span, help: "write https://host/path")
+    }
+
+    package static func secretInFile(_ key: String, at span: SourceSpan) -> Self {
+        self.warning(
+            520,
+            "'\(key)' is a secret, and everyone who reads this file reads it",
+            at: span,
+            help: "keep it in the environment and write \"${NAME}\" here"
+        )
+    }
+
+    package static func passwordInTheOpen(at span: SourceSpan) -> Self {
+        self.error(
+            521,
+            "the password would travel unencrypted",
+            at: span,
+            help: "write 'tls: required', or leave 'tls' out; only a server on this machine may go without"
+        )
+    }
+
+    package static func noRecipients(at span: SourceSpan) -> Self {
+        self.error(523, "the mail goes to nobody", at: span, help: "name who gets it: to: [oncall@example.com]")
+    }
+
+    // MARK: Keys
+
+    package static func sameMeaning(
+        _ key: String,
+        _ other: String,
+        at span: SourceSpan,
+        first: SourceSpan
+    ) -> Self {
+        self.error(
+            522,
+            "'\(key)' and '\(other)' say the same thing",
+            at: span,
+            notes: [Note(message: "'\(other)' is here", span: first)],
+            help: "keep one of them"
+        )
+    }
+
+    private static func error(
+        _ number: UInt16,
+        _ message: String,
+        at span: SourceSpan,
+        notes: [Note] = [],
+        help: String
+    ) -> Self {
+        Self(code: Code(number), severity: .error, message: message, span: span, notes: notes, help: help)
+    }
+
+    private static func warning(_ number: UInt16, _ message: String, at span: SourceSpan, help: String) -> Self {
+        Self(code: Code(number), severity: .warning, message: message, span: span, help: help)
+    }
+}

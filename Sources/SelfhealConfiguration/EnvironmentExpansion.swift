@@ -1,0 +1,111 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunbookSource
+import RunbookYAML
+
+/// Replaces `${NAME}` by what the environment says.
+///
+/// A replacement is text and nothing else: it cannot bring keys or lists with it. What stands in a section that nothing reads is left alone,
+/// so that a variable which nobody needs may be missing.
+struct EnvironmentExpansion {
+    let environment: [String: String]
+    private(set) var diagnostics: [Diagnostic] = []
+    /// The scalars whose text came from the environment, at least in part.
+    private(set) var expanded: Set<SourceSpan> = []
+    /// The scalars whose text could not be made out.
+    private(set) var broken: Set<SourceSpan> = []
+
+    init(environment: [String: String]) {
+        self.environment = environment
+    }
+
+    /// Expands all that is acted upon.
+    mutating func expand(_ root: YAMLNode) -> YAMLNode {
+        self.expand(root, skipping: UnactedKeys.root) { UnactedKeys.inside($0) }
+    }
+
+    private mutating func expand(
+        _ node: YAMLNode,
+        skipping skipped: Set<String>,
+        within: (_ section: String) -> Set<String> = { _ in [] }
+    ) -> YAMLNode {
+        var node = node
+        switch node.kind {
+        case .scalar(let scalar):
+            node.kind = .scalar(self.expand(scalar))
+        case .sequence(let elements):
+            node.kind = .sequence(elements.map { self.expand($0, skipping: []) })
+        case .mapping(let pairs):
+            node.kind = .mapping(
+                pairs.map { pair in
+                    guard !skipped.contains(pair.key.text) else {
+                        return pair
+                    }
+                    let value = self.expand(pair.value, skipping: within(pair.key.text))
+                    return YAMLPair(key: pair.key, value: value)
+                }
+            )
+        }
+        return node
+    }
+
+    private mutating func expand(_ scalar: YAMLScalar) -> YAMLScalar {
+        let bytes = Array(scalar.text.utf8)
+        guard bytes.contains(UInt8(ascii: "$")) else {
+            return scalar
+        }
+        var text: [UInt8] = []
+        var isWhole = false
+        var rest = bytes[...]
+        while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {
+            text += rest[..<dollar]
+            rest = rest[dollar...]
+            if rest.starts(with: Array("$${".utf8)) {
+                text += Array("${".utf8)
+                rest = rest.dropFirst(3)
+            } else if rest.starts(with: Array("${".utf8)) {
+                let end = rest.firstIndex(of: UInt8(ascii: "}")).map { $0 + 1 } ?? bytes.endIndex
+                let place = { scalar.span(ofUTF8Range: dollar..<end) }
+                if let value = self.value(of: rest[..<end], at: place) {
+                    self.expanded.insert(scalar.span)
+                    text += Array(value.utf8)
+                } else {
+                    self.broken.insert(scalar.span)
+                }
+                isWhole = dollar == 0 && end == bytes.endIndex
+                rest = rest[end...]
+            } else {
+                text.append(rest.removeFirst())
+            }
+        }
+        var replaced = scalar
+        replaced.text = String(decoding: text + rest, as: UTF8.self)
+        // A port may come from the environment, and `{ port: ${PORT} }` has to be quoted in YAML.
+        if isWhole {
+            replaced.style = .plain
+        }
+        return replaced
+    }
+
+    private mutating func value(of reference: ArraySlice<UInt8>, at place: () -> SourceSpan) -> String? {
+        let name = String(decoding: reference.dropFirst(2).dropLast(), as: UTF8.self)
+        guard reference.last == UInt8(ascii: "}"), Self.isName(name) else {
+            let isExpression = reference.dropFirst(2).first == UInt8(ascii: "{")
+            self.diagnostics.append(.badReference(isExpression: isExpression, at: place()))
+            return nil
+        }
+        guard let value = self.environment[name] else {
+            self.diagnostics.append(.missingVariable(name, at: place()))
+            return nil
+        }
+        return value
+    }
+
+    private static func isName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
+        return name.utf8.allSatisfy { $0 == UInt8(ascii: "_") || Characters.isLetterOrDigit($0) }
+    }
+}

@@ -1,0 +1,244 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlSocket
+import CurlTransfer
+import Notifications
+import Probes
+import RunCore
+import RunExecutor
+package import RunJournal
+package import RunPlan
+package import RunPorts
+package import RunVocabulary
+import SSHClient
+package import SelfhealConfiguration
+import Synchronization
+package import WorldAdapters
+
+/// The engine of one store: it alone writes there, drives the runs, and answers operators on a unix socket.
+package final class Engine: Sendable {
+    private struct State {
+        var handles: [RunID: RunDriver.Handle] = [:]
+    }
+
+    package let configuration: SelfhealConfiguration
+    package let desk: OperatorDesk
+    private let store: RunStore
+    private let prober: SocketProber
+    private let client: SSHClient
+    private let transfer: CurlTransfer
+    private let messenger: ChannelMessenger
+    private let server: Mutex<ControlServer?> = Mutex(nil)
+    private let state = Mutex(State())
+    package let clock = SystemWallClock()
+
+    package static let socketName = "control.sock"
+
+    /// Takes hold of the store, and begins to listen to operators.
+    ///
+    /// - Throws: ``EngineError`` when another engine holds the store, when it cannot be written, or when a channel is wrong.
+    package static func open(_ configuration: SelfhealConfiguration) throws(EngineError) -> Engine {
+        let engine = try Engine(configuration)
+        do {
+            let server = try ControlServer.start(path: "\(configuration.storeFolder)/\(self.socketName)") {
+                [weak engine] request, peer in
+                guard let engine else {
+                    return .single([])
+                }
+                return await engine.answer(request, from: peer)
+            }
+            engine.server.withLock { $0 = server }
+            if let group = configuration.storeGroup {
+                try OperatorGroup.admit(group, to: configuration.storeFolder, socket: self.socketName)
+            }
+        } catch let error as EngineError {
+            throw error
+        } catch {
+            throw EngineError("the engine cannot listen to operators: \(EngineError(describing: error).message)")
+        }
+        return engine
+    }
+
+    private init(_ configuration: SelfhealConfiguration) throws(EngineError) {
+        self.configuration = configuration
+        self.desk = OperatorDesk(configuration: configuration)
+        do {
+            self.store = try RunStore.open(folder: configuration.storeFolder, mode: .engine)
+            self.prober = try SocketProber()
+            self.client = try SSHClient()
+        } catch let error as StoreError {
+            throw EngineError(error.message)
+        } catch {
+            throw EngineError("\(error)")
+        }
+        self.transfer = CurlTransfer()
+        self.messenger = ChannelMessenger(
+            service: NotificationService(directory: try configuration.directory(over: self.transfer))
+        )
+    }
+
+    /// Lets go of the store; runs that have not ended can be resumed by another engine.
+    package func close() async {
+        // Whoever spoke last, and so ended the run, still gets an answer: the server waits for those it owes.
+        await self.server.withLock { $0.take() }?.stop()
+        await self.client.shutDown()
+        await self.prober.shutdown()
+        await self.transfer.shutdown()
+        await self.store.close()
+    }
+
+    package var probes: any ProbeRunner {
+        LiveProbeRunner(prober: self.prober, client: self.client)
+    }
+
+    // MARK: Runs
+
+    /// Writes a new run down; nothing is done yet.
+    package func create(_ binding: RunBinding, source: String) async throws {
+        let now = self.clock.now.milliseconds
+        let summary = RunSummary(
+            id: binding.run.text,
+            runbook: binding.plan.runbook,
+            title: binding.plan.title,
+            planDigest: binding.plan.digest,
+            requestedBy: binding.requestedBy.text,
+            createdAt: now,
+            parameters: JSON.object(
+                binding.parameters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value.text)) }
+            ).text,
+            locks: binding.plan.locks.map(\.name),
+            state: RunState.running.rawValue,
+            outcome: nil,
+            updatedAt: now
+        )
+        let plan = try JSONEncoding.encode(binding).canonicalBytes
+        try await self.store.createRun(RunRow(summary: summary, plan: plan, source: source))
+    }
+
+    /// Drives a run to its end: a new one from the beginning, another from where its journal left it.
+    package func drive(_ run: RunID, observer: any RunObserver) async throws -> RunOutcome {
+        let binding = try await self.store.binding(of: run)
+        let memory = StoredIncarnations(store: self.store)
+        let family = try await memory.family()
+        let driver = RunDriver(
+            binding: binding,
+            world: RunDriver.World(
+                log: CrashSeam.around(StoreLog(store: self.store)),
+                commands: ReceiptCommandRunner(
+                    client: self.client,
+                    term: Term(self.store.term),
+                    family: family,
+                    localFolder: "\(self.configuration.storeFolder)/effects",
+                    memory: memory
+                ),
+                probes: self.probes,
+                messenger: self.messenger,
+                observer: observer,
+                clock: self.clock
+            )
+        )
+        // From here on what people say goes to the driver: a vote written behind its back would not fit the journal.
+        self.state.withLock { $0.handles[run] = driver.handle }
+        defer {
+            self.state.withLock { $0.handles[run] = nil }
+            driver.handle.close()
+        }
+        do {
+            return try await driver.run(history: self.store.events(of: run))
+        } catch let error as ReplayError {
+            try await self.store.append(
+                [],
+                runUpdate: RunUpdate(
+                    run: run.text,
+                    state: RunState.stopped.rawValue,
+                    outcome: nil,
+                    updatedAt: self.clock.now.milliseconds
+                )
+            )
+            throw error
+        }
+    }
+
+    /// The runs that have not ended, oldest first.
+    package func unfinished() async throws -> [RunSummary] {
+        try await self.store.runs(.unfinished)
+    }
+
+    package func findRun(_ prefix: String) async throws -> RunID {
+        RunID(try await self.store.findRun(prefix).id)
+    }
+
+    /// The run, driven here or resting in the store.
+    package func reach(_ run: RunID) -> any ReachableRun {
+        guard let handle = self.state.withLock({ $0.handles[run] }) else {
+            return StoredRun(id: run, store: self.store)
+        }
+        return DrivenRun(handle: handle)
+    }
+
+    // MARK: Operators
+
+    private func answer(_ request: ControlRequest, from peer: ControlPeer) async -> ControlReply {
+        let answer: OperatorAnswer
+        do {
+            let request: OperatorRequest = try JSONDecoding.decode(from: JSON(parsing: request.body))
+            let run = try await self.findRun(request.run)
+            answer = try await self.desk.answer(request, from: peer.userName, about: self.reach(run))
+        } catch {
+            answer = .refused("\(EngineError(describing: error).message)")
+        }
+        return .single((try? JSONEncoding.encode(answer).bytes) ?? [])
+    }
+}
+
+/// A run that this engine drives.
+private struct DrivenRun: ReachableRun {
+    let handle: RunDriver.Handle
+
+    var id: RunID {
+        self.handle.run
+    }
+
+    func machine() async throws -> RunMachine {
+        guard let machine = await self.handle.snapshot() else {
+            throw EngineError("run \(self.id) has just stopped; ask again")
+        }
+        return machine
+    }
+
+    func submit(_ event: @escaping @Sendable (Instant) -> RunEvent) async throws -> Bool {
+        await self.handle.submit(event)
+    }
+}
+
+/// Why the engine could not do what was asked; the message is for people.
+package struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let message: String
+    /// Whether the question was understood and the answer is no, rather than that we failed.
+    package let isAnswer: Bool
+
+    package init(_ message: String, isAnswer: Bool = false) {
+        self.message = message
+        self.isAnswer = isAnswer
+    }
+
+    package init(describing error: any Error) {
+        switch error {
+        case let error as EngineError: self = error
+        case let error as StoreError:
+            switch error.code {
+            case .unknownRun, .ambiguousRun, .noStore: self.init(error.message, isAnswer: true)
+            default: self.init(error.message)
+            }
+        case let error as ReplayError:
+            self.init("the journal contradicts the plan, and the run stops: \(error.message)")
+        case let error as ControlError: self.init(error.message)
+        default: self.init("\(error)")
+        }
+    }
+
+    package var description: String {
+        self.message
+    }
+}

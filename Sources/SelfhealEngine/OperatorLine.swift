@@ -1,0 +1,76 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlSocket
+import Glibc
+import RunCore
+import RunJournal
+import RunVocabulary
+package import SelfhealConfiguration
+
+/// Brings what an operator says to a run: through the engine that holds the store, or into the store when nobody does.
+package struct OperatorLine: Sendable {
+    private static let patience = Duration.seconds(30)
+
+    private let configuration: SelfhealConfiguration
+
+    package init(configuration: SelfhealConfiguration) {
+        self.configuration = configuration
+    }
+
+    package func send(_ request: OperatorRequest) async throws(EngineError) -> OperatorAnswer {
+        let client: ControlClient
+        do throws(ControlError) {
+            client = try ControlClient.connect(path: "\(self.configuration.storeFolder)/\(Engine.socketName)")
+        } catch {
+            switch error.code {
+            case .noEngine, .staleSocket: return try await self.sendToStore(request)
+            default: throw EngineError(error.message)
+            }
+        }
+        defer { client.close() }
+        do {
+            let body = try JSONEncoding.encode(request).bytes
+            let reply = try await client.request(body, timeout: Self.patience)
+            return try JSONDecoding.decode(from: JSON(parsing: reply))
+        } catch {
+            throw EngineError(describing: error)
+        }
+    }
+
+    private func sendToStore(_ request: OperatorRequest) async throws(EngineError) -> OperatorAnswer {
+        do {
+            let store = try RunStore.open(folder: self.configuration.storeFolder, mode: .engine)
+            let run = RunID(try await store.findRun(request.run).id)
+            let desk = OperatorDesk(configuration: self.configuration)
+            var answer = try await desk.answer(
+                request,
+                from: UnixUser.current,
+                about: StoredRun(id: run, store: store)
+            )
+            let isOver = try await StoredRun(id: run, store: store).machine().outcome
+            await store.close()
+            if answer.isDone {
+                answer.text +=
+                    isOver.map { "; it has ended: \($0.rawValue)" }
+                    ?? "; no engine is running: 'selfheal resume \(run)' goes on with it"
+            }
+            return answer
+        } catch {
+            throw EngineError(describing: error)
+        }
+    }
+}
+
+/// The user of the machine that this process runs as.
+package enum UnixUser {
+    package static var current: String? {
+        var entry = passwd()
+        var buffer = [CChar](repeating: 0, count: 16_384)
+        var found: UnsafeMutablePointer<passwd>?
+        guard getpwuid_r(geteuid(), &entry, &buffer, buffer.count, &found) == 0, found != nil else {
+            return nil
+        }
+        return String(cString: entry.pw_name)
+    }
+}

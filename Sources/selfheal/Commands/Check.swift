@@ -1,0 +1,104 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import RunPlan
+import RunVocabulary
+import RunbookSource
+
+struct Check: ParsableCommand {
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text
+        case json
+        case github
+    }
+
+    static let configuration = CommandConfiguration(
+        abstract: "Find every mistake in runbooks.",
+        discussion: "Exit status: 0 when there is no error, 1 when there is one, 2 when a file was not named."
+    )
+
+    @Argument(help: "The runbooks' files.")
+    var files: [String]
+
+    @Option(help: "How diagnostics are printed.")
+    var format = Format.text
+
+    @Flag(help: "Treat warnings as errors.")
+    var strict = false
+
+    func run() throws {
+        let loaded = self.files.map { RunbookFile.load($0) }
+        switch self.format {
+        case .text: self.printText(loaded)
+        case .json: Terminal.output(JSON.array(loaded.flatMap(\.diagnostics).map(\.json)).prettyText)
+        case .github:
+            for diagnostic in loaded.flatMap(\.diagnostics) {
+                Terminal.output(DiagnosticRenderer.githubAnnotation(diagnostic))
+            }
+        }
+        let all = loaded.flatMap(\.diagnostics)
+        if all.hasErrors || self.strict && !all.isEmpty {
+            throw ExitCode.answerIsNo
+        }
+    }
+
+    private func printText(_ loaded: [RunbookFile]) {
+        let renderer = DiagnosticRenderer(
+            files: loaded.map(\.file),
+            usesColour: Terminal.usesColour(on: STDOUT_FILENO)
+        )
+        for runbook in loaded {
+            if !runbook.diagnostics.isEmpty {
+                Terminal.output(renderer.render(runbook.diagnostics))
+            }
+            let errors = runbook.diagnostics.count { $0.severity == .error }
+            let warnings = runbook.diagnostics.count - errors
+            let steps = runbook.plan.map { "\($0.states.count) steps, " } ?? ""
+            Terminal.say(
+                "\(runbook.file.path): \(steps)\(errors.counted("error")), \(warnings.counted("warning"))"
+            )
+        }
+    }
+}
+
+extension Int {
+    /// `1 error`, `2 errors`, `no errors`.
+    func counted(_ noun: String) -> String {
+        switch self {
+        case 0: "no \(noun)s"
+        case 1: "1 \(noun)"
+        default: "\(self) \(noun)s"
+        }
+    }
+}
+
+extension Diagnostic {
+    var json: JSON {
+        var members = [
+            JSONMember("code", .string("\(self.code)")),
+            JSONMember("severity", .string(self.severity.rawValue)),
+            JSONMember("message", .string(self.message)),
+            JSONMember("span", self.span.json),
+        ]
+        let notes = self.notes.map { note in
+            JSON.object([
+                JSONMember("message", .string(note.message)), JSONMember("span", note.span.map(\.json) ?? .null),
+            ])
+        }
+        members.append(JSONMember("notes", .array(notes)))
+        members.append(JSONMember("help", self.help.map { .string($0) } ?? .null))
+        return .object(members)
+    }
+}
+
+extension SourceSpan {
+    var json: JSON {
+        .object([
+            JSONMember("path", .string(self.path)),
+            JSONMember("line", .int(Int64(self.start.line))), JSONMember("column", .int(Int64(self.start.column))),
+            JSONMember("end_line", .int(Int64(self.end.line))), JSONMember("end_column", .int(Int64(self.end.column))),
+        ])
+    }
+}

@@ -1,0 +1,193 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CLinux
+import Glibc
+import PracticeCluster
+
+struct Lab: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "A practice cluster on this machine: real ZooKeeper, real SSH, stand-ins for Kafka.",
+        subcommands: [
+            LabUp.self, LabStatusCommand.self, LabBreak.self, LabHeal.self, LabDown.self, LabDemo.self, LabStandIn.self,
+        ]
+    )
+
+    struct FolderOption: ParsableArguments {
+        @Option(help: "The folder that everything of it lies in.")
+        var folder = LabOptions.defaultFolder
+    }
+
+    /// Says what the practice cluster says, and fails as it fails.
+    static func reporting<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as PracticeClusterError {
+            Terminal.say(error.message)
+            throw ExitCode.weFailed
+        }
+    }
+}
+
+struct LabUp: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "up", abstract: "Start a practice cluster.")
+
+    @OptionGroup var folder: Lab.FolderOption
+
+    @Option(help: "How many ZooKeeper members: 3 or 5.")
+    var members = 3
+
+    @Option(help: "How many brokers' stand-ins.")
+    var brokers = 3
+
+    func run() async throws {
+        let executable = try ExecutablePath.own()
+        var options = LabOptions(folder: self.folder.folder, standInCommand: [executable, "lab", "stand-in"])
+        options.members = self.members
+        options.brokers = self.brokers
+        let ready = options
+        let cluster = try await Lab.reporting { try await PracticeCluster.up(ready) { Terminal.say($0) } }
+        let status = try await Lab.reporting { try await cluster.status() }
+        Terminal.output(status.text)
+        Terminal.say("configuration: \(cluster.configurationPath)")
+    }
+}
+
+struct LabStatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "status", abstract: "Show the practice cluster.")
+
+    @OptionGroup var folder: Lab.FolderOption
+
+    @Option(help: "How it is printed.")
+    var format = OutputFormat.text
+
+    func run() async throws {
+        let status = try await Lab.reporting { try await PracticeCluster.open(self.folder.folder).status() }
+        switch self.format {
+        case .text: Terminal.output(status.text)
+        case .json: Terminal.output(status.json)
+        }
+        if !status.isHealthy {
+            throw ExitCode.answerIsNo
+        }
+    }
+}
+
+struct LabBreak: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "break",
+        abstract: "Break the practice cluster in one of several ways.",
+        discussion: BreakMode.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "\n")
+    )
+
+    @Argument(help: "How: \(BreakMode.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var mode: BreakMode
+
+    @Option(help: "A member to break, instead of the usual ones; may be given several times.")
+    var member: [String] = []
+
+    @OptionGroup var folder: Lab.FolderOption
+
+    func run() async throws {
+        let done = try await Lab.reporting {
+            try await PracticeCluster.open(self.folder.folder).breakNow(
+                self.mode,
+                members: self.member.isEmpty ? nil : self.member
+            )
+        }
+        for act in done.acts {
+            Terminal.output(act)
+        }
+    }
+}
+
+extension BreakMode: ExpressibleByArgument {}
+
+struct LabHeal: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heal",
+        abstract: "Undo a break plainly, without a runbook: wake what sleeps, start what is down."
+    )
+
+    @OptionGroup var folder: Lab.FolderOption
+
+    func run() async throws {
+        let done = try await Lab.reporting { try await PracticeCluster.open(self.folder.folder).heal() }
+        for act in done.acts {
+            Terminal.output(act)
+        }
+    }
+}
+
+struct LabDown: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "down",
+        abstract: "Take the practice cluster down, leaving no process and no file."
+    )
+
+    @OptionGroup var folder: Lab.FolderOption
+
+    func run() async throws {
+        let wasThere = try await Lab.reporting {
+            try await PracticeCluster.down(folder: self.folder.folder) { Terminal.say($0) }
+        }
+        Terminal.say(wasThere ? "down" : "there is no practice cluster in \(self.folder.folder)")
+    }
+}
+
+/// A process that stands where a broker would: it listens, and ends on SIGTERM.
+struct LabStandIn: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stand-in",
+        abstract: "Listen where a broker would.",
+        shouldDisplay: false
+    )
+
+    @Option(help: "The address and port to listen on.")
+    var listen: String
+
+    func run() throws {
+        guard
+            let colon = self.listen.lastIndex(of: ":"),
+            let port = UInt16(self.listen[self.listen.index(after: colon)...])
+        else {
+            throw ValidationError("--listen needs ADDRESS:PORT")
+        }
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        inet_pton(AF_INET, String(self.listen[..<colon]), &address.sin_addr)
+        let isBound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bound in
+                bind(descriptor, bound, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard isBound, Glibc.listen(descriptor, 128) == 0 else {
+            Terminal.say("cannot listen on \(self.listen): \(String(cString: strerror(errno)))")
+            throw ExitCode.weFailed
+        }
+        while true {
+            let client = accept(descriptor, nil, nil)
+            if client >= 0 {
+                close(client)
+            }
+        }
+    }
+}
+
+enum ExecutablePath {
+    /// The path of this very program.
+    static func own() throws -> String {
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        guard count > 0 else {
+            Terminal.say("/proc/self/exe cannot be read; is /proc mounted?")
+            throw ExitCode.weFailed
+        }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,171 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import RunCore
+import RunPlan
+import RunVocabulary
+import SelfhealConfiguration
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract:
+            "Show what a runbook would do on this cluster: every command for every host, approvals, best and worst time.",
+        discussion:
+            "Nothing is looked at and nothing is done. What only a probe can tell is shown as its expression and a bound."
+    )
+
+    @Argument(help: "The runbook's file.")
+    var file: String
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    @Option(name: .customLong("param"), help: "A parameter, as name=value; may be given several times.")
+    var parameters: [String] = []
+
+    @Option(help: "How it is printed.")
+    var format = OutputFormat.text
+
+    func run() async throws {
+        let plan = try RunbookFile.loadOrExit(self.file)
+        let configuration = try self.configuration.load()
+        let binding = RunBinding(
+            run: RunID("plan"),
+            plan: plan,
+            parameters: try ParameterValues.read(self.parameters, for: plan),
+            inventory: configuration.inventory,
+            requestedBy: PersonName("nobody")
+        )
+        let preview = PlanPreview(of: binding)
+        switch self.format {
+        case .text: self.printText(preview, binding)
+        case .json: Terminal.output(preview.json(plan).prettyText)
+        }
+    }
+
+    private func printText(_ preview: PlanPreview, _ binding: RunBinding) {
+        let plan = binding.plan
+        Terminal.output("\(plan.runbook): \(plan.title)")
+        Terminal.output("cluster \(binding.inventory.clusterName), plan \(plan.digest)")
+        Terminal.output("")
+        for step in preview.steps {
+            let indent = String(repeating: "    ", count: step.depth)
+            Terminal.output("\(indent)\(step.heading)")
+            for line in step.details {
+                Terminal.output("\(indent)    \(line)")
+            }
+        }
+        Terminal.output("")
+        let gates = preview.steps.compactMap { step -> String? in
+            guard case .approve(let action) = step.state.action else {
+                return nil
+            }
+            return "\(step.state.step): \(action.needed) of \(action.from.map(\.text).joined(separator: ", "))"
+        }
+        Terminal.output("approvals: \(gates.isEmpty ? "none" : gates.joined(separator: "; "))")
+        let dominating = preview.dominating.map { ", most of it in '\($0)'" } ?? ""
+        let bounded = plan.deadline.map { min($0, preview.worst) } ?? preview.worst
+        let why = plan.deadline.map { $0 < preview.worst ? " (its deadline; without it \(preview.worst))" : "" } ?? ""
+        Terminal.output("worst time: \(bounded)\(why)\(dominating)")
+    }
+}
+
+extension PlanPreview.Step {
+    var heading: String {
+        let effect: String
+        switch self.state.action {
+        case .run(let action):
+            effect = action.effect.changesTheWorld ? "  CHANGES: \(action.effect.rawValue)" : "  reads"
+        case .probe, .wait: effect = "  reads"
+        case .approve, .notify, .choose, .forEach, .set, .pause, .finish: effect = ""
+        }
+        let time = self.worst == .zero ? "" : "  at most \(self.worst)"
+        let title = self.state.title.map { "  \($0)" } ?? ""
+        return "\(self.state.step) (\(self.state.action.verb), line \(self.state.place.line))\(effect)\(time)\(title)"
+    }
+
+    var details: [String] {
+        var lines: [String] = []
+        if let when = self.state.when {
+            lines.append("when    \(when.text.shortened(to: 120))")
+        }
+        switch self.targets {
+        case .nodes(let nodes):
+            if self.commands.isEmpty {
+                lines.append(
+                    "on      \(nodes.isEmpty ? "no node: refused" : nodes.map(\.text).joined(separator: ", "))"
+                )
+            }
+        case .computed(let expression, let most):
+            lines.append("on      \(expression.shortened(to: 100)), at most \(most.counted("node"))")
+            if case .run(let action) = self.state.action {
+                lines.append("send    \(action.command.text)")
+            }
+        case nil: break
+        }
+        for command in self.commands {
+            lines.append("send    \(command.target?.text ?? "this machine"): \(command.command.text)")
+        }
+        if let require = self.state.require {
+            lines.append("only if \(require.text.shortened(to: 120))")
+        }
+        if case .approve(let action) = self.state.action {
+            let who = action.from.map(\.text).joined(separator: ", ")
+            lines.append(
+                "asks    \(action.needed) of \(who), silence after \(action.timeout) is \(action.onTimeout.rawValue)"
+            )
+        }
+        if case .notify(let action) = self.state.action {
+            lines.append("tells   \(action.channels.joined(separator: ", "))")
+        }
+        return lines
+    }
+}
+
+extension CommandSpecification {
+    /// What is sent, before it is known to whom.
+    var text: String {
+        switch self {
+        case .service(let name, let verb): "\(verb.rawValue) \(name), by the command of each host"
+        case .command(let words): words.map(\.text).joined(separator: " ")
+        case .script(let text, _): "script: \(text.shortened(to: 80))"
+        }
+    }
+}
+
+extension PlanPreview {
+    func json(_ plan: Plan) -> JSON {
+        let steps = self.steps.map { step -> JSON in
+            let commands = step.commands.map { command in
+                JSON.object([
+                    JSONMember("target", command.target.map { .string($0.text) } ?? .null),
+                    JSONMember("command", .string(command.command.text)),
+                ])
+            }
+            var members = [
+                JSONMember("step", .string(step.state.step.text)), JSONMember("verb", .string(step.state.action.verb)),
+                JSONMember("line", .int(Int64(step.state.place.line))), JSONMember("depth", .int(Int64(step.depth))),
+                JSONMember("best_ms", .int(step.best.count)), JSONMember("worst_ms", .int(step.worst.count)),
+                JSONMember("commands", .array(commands)),
+            ]
+            if case .run(let action) = step.state.action {
+                members.append(JSONMember("effect", .string(action.effect.rawValue)))
+            }
+            switch step.targets {
+            case .nodes(let nodes): members.append(JSONMember("targets", .array(nodes.map { .string($0.text) })))
+            case .computed(let expression, let most):
+                members.append(JSONMember("targets_expression", .string(expression)))
+                members.append(JSONMember("targets_at_most", .int(Int64(most))))
+            case nil: break
+            }
+            return .object(members)
+        }
+        return .object([
+            JSONMember("runbook", .string(plan.runbook)), JSONMember("digest", .string(plan.digest)),
+            JSONMember("worst_ms", .int(self.worst.count)),
+            JSONMember("dominating_step", self.dominating.map { .string($0.text) } ?? .null),
+            JSONMember("steps", .array(steps)),
+        ])
+    }
+}

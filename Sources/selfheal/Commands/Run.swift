@@ -1,0 +1,135 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import RunCore
+import RunPlan
+import RunVocabulary
+import RunbookCompiler
+import SelfhealConfiguration
+import SelfhealEngine
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Carry out a runbook in the foreground.",
+        discussion: """
+            Progress goes to standard error; the run's id and outcome to standard output. Ctrl-C cancels: what is in flight is stopped first.
+            Exit status: 0 when the run succeeded or was not needed, 1 when it came out otherwise, 2 when it was asked wrongly, 3 when we failed.
+            """
+    )
+
+    @Argument(help: "The runbook's file.")
+    var file: String
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    @Option(name: .customLong("param"), help: "A parameter, as name=value; may be given several times.")
+    var parameters: [String] = []
+
+    @Flag(help: "Probe, print what would be done, and stop where an act's result is needed. Nothing is changed.")
+    var dryRun = false
+
+    @Flag(help: "Print no progress.")
+    var quiet = false
+
+    func run() async throws {
+        let plan = try RunbookFile.loadOrExit(self.file)
+        let configuration = try self.configuration.load()
+        let requester = UnixUser.current ?? "unknown"
+        let desk = OperatorDesk(configuration: configuration)
+        let binding = RunBinding(
+            run: RunNaming.fresh(),
+            plan: plan,
+            parameters: try ParameterValues.read(self.parameters, for: plan),
+            inventory: configuration.inventory,
+            requestedBy: desk.person(unixUser: requester)?.name ?? PersonName(requester),
+            requesterMayApprove: configuration.requesterMayApprove
+        )
+        if self.dryRun {
+            try await DryRun(binding: binding).run()
+            return
+        }
+        let session = try await LiveSession.open(configuration, isQuiet: self.quiet)
+        try await session.begin(binding, source: self.file)
+        try await session.finish(binding.run)
+    }
+}
+
+struct Resume: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Go on with a run whose engine ended.",
+        discussion:
+            "What was in flight is found out first: by its receipt on the target, else by the step's 'verify', else by a person."
+    )
+
+    @Argument(help: "The run, or the beginning of its id; without it, the one that has not ended.")
+    var run: String?
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    @Flag(help: "Print no progress.")
+    var quiet = false
+
+    func run() async throws {
+        let configuration = try self.configuration.load()
+        let session = try await LiveSession.open(configuration, isQuiet: self.quiet)
+        let run = try await session.runToResume(self.run)
+        try await session.finish(run)
+    }
+}
+
+enum RunNaming {
+    private static let letters = Array("abcdefghjkmnpqrstuvwxyz23456789")
+
+    /// `20261121-034210-x7k2`: sorts by time, is easy to read aloud, and differs from every other.
+    static func fresh() -> RunID {
+        var now = time(nil)
+        var parts = tm()
+        gmtime_r(&now, &parts)
+        func padded(_ number: Int32, _ width: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, width - text.count)) + text
+        }
+        let day = padded(parts.tm_year + 1_900, 4) + padded(parts.tm_mon + 1, 2) + padded(parts.tm_mday, 2)
+        let clock = padded(parts.tm_hour, 2) + padded(parts.tm_min, 2) + padded(parts.tm_sec, 2)
+        let tail = String((0..<4).map { _ in self.letters.randomElement() ?? "x" })
+        return RunID("\(day)-\(clock)-\(tail)")
+    }
+}
+
+enum ParameterValues {
+    /// Every parameter with the value given, else its default.
+    static func read(_ given: [String], for plan: Plan) throws -> [String: Fact] {
+        var values: [String: Fact] = [:]
+        for text in given {
+            guard let equals = text.firstIndex(of: "=") else {
+                try self.refuse("'\(text)' is no parameter; write --param name=value")
+            }
+            let name = String(text[..<equals])
+            let value = String(text[text.index(after: equals)...])
+            guard let parameter = plan.parameters.first(where: { $0.name == name }) else {
+                let known = plan.parameters.map(\.name).joined(separator: ", ")
+                try self.refuse(
+                    "'\(plan.runbook)' has no parameter '\(name)'; it has \(known.isEmpty ? "none" : known)"
+                )
+            }
+            guard let fact = ParameterText.fact(value, of: parameter.kind) else {
+                try self.refuse("'\(value)' is no value of '\(name)': it is \(parameter.kind.example)")
+            }
+            values[name] = fact
+        }
+        for parameter in plan.parameters where values[parameter.name] == nil {
+            guard let value = parameter.defaultValue else {
+                try self.refuse("the parameter '\(parameter.name)' must be given: --param \(parameter.name)=…")
+            }
+            values[parameter.name] = value
+        }
+        return values
+    }
+
+    private static func refuse(_ text: String) throws -> Never {
+        Terminal.say(text)
+        throw ExitCode.askedWrongly
+    }
+}

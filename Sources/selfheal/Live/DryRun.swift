@@ -1,0 +1,127 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Probes
+import RunCore
+import RunPlan
+import RunPorts
+import RunVocabulary
+import SSHClient
+import SelfhealEngine
+import WorldAdapters
+
+/// Walks a run with real eyes and no hands.
+///
+/// It probes, decides and prints what would be sent; it holds nothing that could send it. After the first act, whatever looks at the world would
+/// see a world in which the act did not happen, so there it stops and says so.
+struct DryRun {
+    /// A runbook that loops over probes alone would otherwise never end.
+    private static let eventLimit = 10_000
+
+    let binding: RunBinding
+
+    func run() async throws {
+        let prober = try SocketProber()
+        let client = try SSHClient()
+        let eyes = LiveProbeRunner(prober: prober, client: client)
+        let clock = SystemWallClock()
+        var machine = RunMachine(binding: self.binding)
+        var inbox: [RunEvent] = [.started(at: clock.now)]
+        var walk = Walk()
+        for _ in 0..<Self.eventLimit where walk.end == nil {
+            guard !inbox.isEmpty else {
+                guard let moment = machine.wakeAt else {
+                    break
+                }
+                walk.end = walk.didAct ? "it would wait now, on what the act did" : nil
+                if walk.end == nil {
+                    await clock.sleep(until: moment)
+                    inbox.append(.clockReached(at: max(moment, clock.now)))
+                }
+                continue
+            }
+            let event = inbox.removeFirst()
+            for effect in try machine.handle(event) {
+                if let answer = await self.follow(effect, eyes, clock, &walk) {
+                    inbox += answer
+                }
+            }
+        }
+        await client.shutDown()
+        await prober.shutdown()
+        Terminal.output("dry run: \(walk.end ?? "nothing more would happen")")
+    }
+
+    private struct Walk {
+        var didAct = false
+        var end: String?
+        var timeline = Timeline()
+    }
+
+    private func follow(
+        _ effect: RunEffect,
+        _ eyes: LiveProbeRunner,
+        _ clock: SystemWallClock,
+        _ walk: inout Walk
+    ) async -> [RunEvent]? {
+        guard walk.end == nil else {
+            return nil
+        }
+        switch effect {
+        case .probe(let request, let order):
+            guard !walk.didAct else {
+                walk.end = "it would look now at what the act did"
+                return nil
+            }
+            let reports = await eyes.probe(order, in: self.binding.inventory)
+            return [.probed(request, reports: reports, at: clock.now)]
+        case .observe(let request, let nodes):
+            guard !walk.didAct else {
+                walk.end = "it would look now at what the act did"
+                return nil
+            }
+            let reports = await eyes.observe(nodes, in: self.binding.inventory)
+            return [.observed(request, reports: reports, at: clock.now)]
+        case .act(let act):
+            walk.didAct = true
+            let place = act.target?.text ?? "this machine"
+            Terminal.output(
+                "would do on \(place): \(act.command.text)  (\(act.effectClass.rawValue), step \(act.step))"
+            )
+            return [
+                .began(act.effect, at: clock.now), .ended(act.effect, CommandReport(.exited(status: 0)), at: clock.now),
+            ]
+        case .tell(let notice):
+            Terminal.output("would tell \(notice.channels.joined(separator: ", ")): \(notice.message)")
+            let deliveries = notice.channels.map { Delivery(channel: $0, failure: nil) }
+            return [.told(notice.id, deliveries: deliveries, at: clock.now)]
+        case .openGate(let gate):
+            let who = gate.from.map(\.text).joined(separator: ", ")
+            Terminal.output("would ask \(gate.needed) of \(who):\n\(gate.message)")
+            walk.end = "\(gate.needed.counted("person")) would have to approve '\(gate.step)' first"
+            return nil
+        case .finish(let outcome, let reason):
+            walk.end = "the run would end \(outcome.rawValue)\(reason.isEmpty ? "" : ": \(reason)")"
+            return nil
+        case .note:
+            for line in walk.timeline.lines(for: effect, at: clock.now) {
+                Terminal.say(line.text)
+            }
+            return nil
+        case .inquire, .stop, .closeGate: return nil
+        }
+    }
+}
+
+extension Act.Command {
+    /// The command as a shell would show it.
+    var text: String {
+        switch self {
+        case .arguments(let words): ShellWords.join(words)
+        case .script(let text, let environment):
+            environment.map { "\($0.name)=\(ShellWords.quote($0.value)) " }.joined() + "sh -c "
+                + ShellWords.quote(text.shortened(to: 200))
+        }
+    }
+}

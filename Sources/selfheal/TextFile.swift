@@ -1,0 +1,53 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+
+/// Files that a person names: read whole, within a bound.
+enum TextFile {
+    struct Problem: Error {
+        let reason: String
+    }
+
+    /// Above what any of our formats allows, so that the format's own limit speaks first.
+    private static let sizeLimit = 64 << 20
+
+    static func read(_ path: String) -> Result<[UInt8], Problem> {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            return .failure(Problem(reason: self.lastError))
+        }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 else {
+                if errno == EINTR { continue }
+                return .failure(Problem(reason: self.lastError))
+            }
+            guard count > 0 else {
+                return .success(bytes)
+            }
+            bytes += buffer[..<count]
+            guard bytes.count <= self.sizeLimit else {
+                return .failure(Problem(reason: "it is larger than \(self.sizeLimit >> 20) MiB"))
+            }
+        }
+    }
+
+    private static var lastError: String {
+        String(cString: strerror(errno)).lowercased()
+    }
+}
+
+extension TextFile {
+    /// The folder a file lies in, as its path names it.
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else {
+            return "."
+        }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

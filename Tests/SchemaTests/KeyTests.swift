@@ -1,0 +1,130 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunVocabulary
+import RunbookLanguage
+import RunbookSource
+import RunbookYAML
+import SelfhealConfiguration
+import Testing
+
+// Goal: a schema's keys are exactly those that the parser knows at that place.
+// Method: put a key that nobody can know at each place and read from the diagnostic's help which keys there are.
+@Suite struct KeyTests {
+    /// Unlike any key, so that no spelling is suggested.
+    static let stranger = "qqqqqqqqqqqqqqqqqqqq"
+
+    /// For every mapping of the runbook's schema, a runbook that has one with `?` where a key may stand.
+    static let runbooks: [(mapping: String, text: String)] =
+        [("", "{ ?, runbook: a, steps: [{ id: a, pause: 1s }] }")]
+        + [
+            ("parameter", "parameters: { p: { ?, type: string } }"), ("selection", "targets: { t: { ?, role: r } }"),
+            ("trigger", "triggers: [{ ?, condition: c }]"), ("waiting_lock", "locks: [{ ?, name: n }]"),
+            ("property", "properties: [{ ?, possible: { ends: failed } }]"),
+            ("never", "properties: [{ never: { ?, step: a, unless: c } }]"),
+            ("before", "properties: [{ before: { ?, first: a, then: b } }]"),
+            ("at_most", "properties: [{ at_most: { ?, down_by_us: 1, of: t } }]"),
+            ("possible", "properties: [{ possible: { ?, ends: failed } }]"),
+            ("every_path", "properties: [{ every_path: { ?, notifies: c } }]"),
+        ].map { ($0.0, "{ runbook: a, steps: [{ id: a, pause: 1s }], \($0.1) }") }
+        + [
+            ("step", "?, for_each: { as: n, in: l }, steps: [{ id: b, pause: 1s }]"),
+            ("probe", "probe: { ?, targets: t, tcp: { port: p } }"),
+            ("tcp", "probe: { targets: t, tcp: { ?, port: p } }"), ("http", "probe: { targets: t, http: { ? } }"),
+            ("zookeeper", "probe: { targets: t, zookeeper: { ? } }"), ("kafka", "probe: { targets: t, kafka: { ? } }"),
+            ("ssh", "probe: { targets: t, ssh: { ?, command: [c] } }"),
+            ("wait", "wait: { ?, targets: t, tcp: { port: p }, until: c }"),
+            ("run", "run: { ?, targets: t, service: s, do: start }"), ("run", "run: { ?, targets: t, command: [c] }"),
+            ("run", "run: { ?, targets: t, script: c }"), ("batch", "run: { targets: t, script: c, batch: { ? } }"),
+            ("approve", "approve: { ?, message: m, from: [a] }"),
+            ("notify", "notify: { ?, channels: [c], message: m }"),
+            ("branch", "choose: [{ ?, when: c, next: a }]"), ("branch", "choose: [{ ?, otherwise: a }]"),
+            ("for_each", "for_each: { ?, as: n, in: l }, steps: [{ id: b, pause: 1s }]"),
+            ("finish", "finish: { ?, outcome: failed }"), ("retry", "pause: 1s, retry: { ?, attempts: 2 }"),
+            ("verify", "pause: 1s, verify: { ?, tcp: { port: p }, expect: e }"),
+        ].map { ($0.0, "{ runbook: a, steps: [{ id: a, \($0.1) }] }") }
+
+    /// Keys that the parser knows only to say that they cannot be carried out yet.
+    static let notBuiltYet: Set<String> = ["undo"]
+
+    @Test func `the runbook's schema has the parser's keys`() throws {
+        var known: [String: Set<String>] = [:]
+        for (mapping, text) in Self.runbooks {
+            let document = Self.document(text)
+            let root = try #require(document.root, "\(text)")
+            let keys = try Self.keys(in: RunbookParser.parse(root).diagnostics, text)
+            known[mapping, default: []].formUnion(keys)
+        }
+        known["step"]?.subtract(Self.notBuiltYet)
+        try Self.expectSame(known, Schema("runbook"))
+    }
+
+    @Test func `a key that is not built yet is refused as such`() throws {
+        for key in Self.notBuiltYet {
+            let document = Self.document("{ runbook: a, steps: [{ id: a, pause: 1s, \(key): b }] }")
+            let codes = RunbookParser.parse(try #require(document.root)).diagnostics.map(\.code.number)
+            #expect(codes == [114], "\(key)")
+        }
+    }
+
+    /// For every mapping of the configuration's schema, a configuration that has one with `?` where a key may stand.
+    static let configurations: [(mapping: String, text: String)] =
+        [
+            ("", "{ ?, cluster: { nodes: [{ host: a }] } }"), ("cluster", "{ cluster: { ?, nodes: [{ host: a }] } }"),
+            ("node", "{ cluster: { zookeeper_nodes: [{ ?, host: a }] } }"),
+            ("node", "{ cluster: { kafka_brokers: [{ ?, host: a }] } }"),
+            ("node", "{ cluster: { nodes: [{ ?, host: a }] } }"),
+            ("node_ssh", "{ cluster: { nodes: [{ host: a, ssh: { ? } }] } }"),
+            ("commands", "{ cluster: { nodes: [{ host: a, services: { s: { ? } } }] } }"),
+        ]
+        + [
+            ("ssh", "ssh: { ? }"), ("commands", "services: { s: { ? } }"), ("person", "people: [{ ?, name: a }]"),
+            ("store", "store: { ?, folder: f }"), ("security", "security: { ? }"),
+            ("notifications", "notifications: { ? }"), ("mail", "notifications: { smtp: { ?, host: h } }"),
+            ("smtp_channel", "notifications: { channels: { a: { ?, kind: smtp, host: h } } }"),
+            ("webhook_channel", "notifications: { channels: { a: { ?, kind: webhook, url: u } } }"),
+            ("slack_channel", "notifications: { channels: { a: { ?, kind: slack, url: u } } }"),
+            ("file_channel", "notifications: { channels: { a: { ?, kind: file, path: p } } }"),
+            ("console_channel", "notifications: { channels: { a: { ?, kind: console } } }"),
+        ].map { ($0.0, "{ cluster: { nodes: [{ host: a }] }, \($0.1) }") }
+
+    @Test func `the configuration's schema has the loader's keys`() throws {
+        var known: [String: Set<String>] = [:]
+        for (mapping, text) in Self.configurations {
+            let loaded = SelfhealConfiguration.load(Self.document(text), environment: [:], baseFolder: "/etc")
+            let keys = try Self.keys(in: loaded.diagnostics, text)
+            if let others = known[mapping] {
+                #expect(keys == others, "\(text)")
+            }
+            known[mapping] = keys
+        }
+        try Self.expectSame(known, Schema("selfheal"))
+    }
+
+    // MARK: Reading the answer
+
+    private static func document(_ text: String) -> YAMLDocument {
+        let text = text.replacing("?", with: "\(self.stranger): 1")
+        return YAMLDocument.parse(SourceFile(path: "x.yaml", text: text), features: .configuration)
+    }
+
+    /// The keys in the help of the one unknown key: `it knows 'a', 'b'`.
+    private static func keys(in diagnostics: [Diagnostic], _ text: String) throws -> Set<String> {
+        let strange = diagnostics.filter { $0.code.number == 102 }
+        let help = try #require(strange.first?.help, "\(text)")
+        try #require(strange.count == 1 && help.hasPrefix("it knows "), "\(text): \(help)")
+        return Set(
+            help.split(separator: "'", omittingEmptySubsequences: false).enumerated().filter { $0.0 % 2 == 1 }.map {
+                String($0.1)
+            }
+        )
+    }
+
+    private static func expectSame(_ known: [String: Set<String>], _ schema: Schema) {
+        let described = schema.mappings.mapValues { Set(($0["properties"]?.members ?? []).map(\.name)) }
+        #expect(known.keys.sorted() == described.keys.sorted())
+        for (mapping, keys) in known {
+            #expect(keys.sorted() == described[mapping]?.sorted(), "\(mapping)")
+        }
+    }
+}
