@@ -39,6 +39,7 @@ format:
 clean:
 	rm -rf .build .build-release
 
+# Spelled out: make looks for no pattern rule behind a phony target.
 .PHONY: packages-build packages-demo packages-test
-packages-%:
+packages-build packages-demo packages-test: packages-%:
 	scripts/packages $*
