@@ -23,6 +23,8 @@ final class ControlListener: @unchecked Sendable {
     private let timer: any DispatchSourceTimer
     private var connections: [ObjectIdentifier: ControlConnection] = [:]
     private var isStopped = false
+    /// Left once the descriptor is closed, and nobody can connect any more.
+    private let listening = DispatchGroup()
 
     init(_ descriptor: Int32, limits: ControlLimits, handler: @escaping ControlServer.Handler) {
         self.descriptor = descriptor
@@ -34,10 +36,14 @@ final class ControlListener: @unchecked Sendable {
 
     /// The sources keep this object until `stop`.
     func start() {
-        let descriptor = self.descriptor
+        let (descriptor, listening) = (self.descriptor, self.listening)
         self.source.setEventHandler { self.acceptAll() }
         // Only once the source is done with it may the number be used for something else.
-        self.source.setCancelHandler { close(descriptor) }
+        listening.enter()
+        self.source.setCancelHandler {
+            close(descriptor)
+            listening.leave()
+        }
         self.timer.setEventHandler { self.closeLate() }
         self.timer.schedule(deadline: .now() + Self.tick, repeating: Self.tick)
         self.source.resume()
@@ -66,7 +72,7 @@ final class ControlListener: @unchecked Sendable {
             for connection in self.connections.values {
                 connection.close()
             }
-            completion()
+            self.listening.notify(queue: self.queue, execute: completion)
             return
         }
         self.queue.asyncAfter(deadline: .now() + Self.answerTick) { self.closeWhenAnswered(by: end, completion) }

@@ -17,6 +17,9 @@ enum ChildProcess {
     /// Bytes kept unless the caller says otherwise; what comes after them is read and thrown away.
     static let outputLimit = 64 << 10
 
+    /// How long a program may take; only one that hangs does, and a busy machine is no reason to end it.
+    static let patience: Duration = .seconds(120)
+
     /// Runs a program to its end.
     ///
     /// It gets no descriptor of ours but its three, so that a daemon which it leaves behind holds none of them open. When
@@ -25,7 +28,7 @@ enum ChildProcess {
         _ arguments: [String],
         adding environment: [String: String] = [:],
         keeping limit: Int = Self.outputLimit,
-        within deadline: Duration = .seconds(30)
+        within deadline: Duration = Self.patience
     ) async throws(PracticeClusterError) -> Outcome {
         try await Blocking.run { () throws(PracticeClusterError) in
             try Self.runBlocking(arguments, adding: environment, keeping: limit, within: deadline)

@@ -41,7 +41,9 @@ struct HostConfiguration: Sendable {
         let folder = self.layout.host(member.name)
         let ports = self.record.ports
         var lines = [
-            "tickTime=500", "initLimit=10", "syncLimit=4",
+            // Members notice within four seconds that one is gone without a goodbye; sooner, and a machine that is busy
+            // starting something else breaks the quorum by itself.
+            "tickTime=500", "initLimit=40", "syncLimit=8",
             "dataDir=\(folder.data)",
         ]
         if self.record.separatesLogs {
@@ -135,7 +137,7 @@ struct HostConfiguration: Sendable {
                 GlobalKnownHostsFile /dev/null
                 StrictHostKeyChecking yes
                 BatchMode yes
-                ConnectTimeout 5
+                ConnectTimeout 20
 
             """
     }

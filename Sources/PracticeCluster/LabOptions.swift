@@ -45,7 +45,7 @@ package struct LabOptions: Hashable, Sendable {
     package var standInCommand: [String]
     package var programs = Programs()
     /// How long the ensemble may take until it serves.
-    package var startTimeout: Duration = .seconds(60)
+    package var startTimeout: Duration = .seconds(120)
 
     package init(folder: String = Self.defaultFolder, standInCommand: [String]) {
         self.folder = folder

@@ -53,12 +53,16 @@ struct MemberClient: Sendable {
         return tree
     }
 
-    /// Creates every znode of the tree, parents first.
+    /// Creates every znode of the tree that is not there, parents first.
     func write(_ tree: ZnodeTree) async throws(PracticeClusterError) {
         do throws(ZooKeeperSessionError) {
             var session = try await self.openSession()
             for path in tree.paths {
-                try await session.create(path, data: Array((tree[path] ?? "").utf8))
+                do throws(ZooKeeperSessionError) {
+                    try await session.create(path, data: Array((tree[path] ?? "").utf8))
+                } catch where error.reason == .refused(.nodeExists) {
+                    continue
+                }
             }
             try await session.close()
         } catch {

@@ -18,9 +18,11 @@ struct NetworkCut: Sendable {
 
     /// OpenSSH asks for a queue of 128; no listener here has a longer one.
     static let queueLimit = 512
-    static let patience: Duration = .seconds(5)
-    /// Loopback answers in microseconds; whatever takes this long was dropped.
-    static let knockMicroseconds = 200_000
+    static let patience: Duration = .seconds(30)
+    /// Loopback answers in microseconds; whatever takes this long was dropped, or the machine is busy.
+    static let knockMilliseconds = 200
+    /// Whoever is dropped twice, the second time for longer, is not just waiting for a busy machine.
+    static let secondKnockMilliseconds = 1_000
 
     /// Freezes the host, then fills its queues.
     func make() throws(PracticeClusterError) -> String {
@@ -58,9 +60,14 @@ struct NetworkCut: Sendable {
     /// The connections are closed again, and stay in the queue all the same until the frozen process takes them out.
     private func fillQueue(_ port: UInt16) throws(PracticeClusterError) {
         for _ in 0..<Self.queueLimit {
-            // Refused means that nobody listens: there is nothing to cut, and nothing that would answer.
-            guard Self.knock(SocketAddress(address: self.host.address, port: port)) else {
-                return
+            let address = SocketAddress(address: self.host.address, port: port)
+            switch Self.knock(address, milliseconds: Self.knockMilliseconds) {
+            case .accepted: continue
+            case .refused: return
+            case .dropped:
+                guard Self.knock(address, milliseconds: Self.secondKnockMilliseconds) == .accepted else {
+                    return
+                }
             }
         }
         throw PracticeClusterError(
@@ -69,15 +76,25 @@ struct NetworkCut: Sendable {
         )
     }
 
-    /// Whether the kernel accepted the connection.
-    private static func knock(_ address: SocketAddress) -> Bool {
+    private enum Knock {
+        case accepted
+        /// Nobody listens: there is nothing to cut, and nothing that would answer.
+        case refused
+        case dropped
+    }
+
+    /// What the kernel did with a connection.
+    private static func knock(_ address: SocketAddress, milliseconds: Int) -> Knock {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else {
-            return false
+            return .dropped
         }
         defer { close(descriptor) }
-        var patience = timeval(tv_sec: 0, tv_usec: Self.knockMicroseconds)
+        var patience = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        return address.withPointer { connect(descriptor, $0, $1) } == 0
+        if address.withPointer({ connect(descriptor, $0, $1) }) == 0 {
+            return .accepted
+        }
+        return errno == ECONNREFUSED ? .refused : .dropped
     }
 }

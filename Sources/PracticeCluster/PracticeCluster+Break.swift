@@ -7,7 +7,7 @@ internal import ProbeZooKeeper
 
 extension PracticeCluster {
     /// How long a killed process may take to be gone, and a stopped one to stand still.
-    static let signalPatience: Duration = .seconds(5)
+    static let signalPatience: Duration = .seconds(30)
 
     /// Breaks the cluster in one way, now, and remembers it.
     ///

@@ -6,6 +6,8 @@ internal import Glibc
 extension PracticeCluster {
     /// How long processes may take to end by themselves before they are killed.
     static let downGrace: Duration = .seconds(2)
+    /// How long a killed process may take to be gone; a large one on a busy machine takes a while to be torn down.
+    static let killPatience: Duration = .seconds(10)
     /// A process can start another between our look and our signal; so many looks are enough for that.
     static let downRounds = 5
 
@@ -66,7 +68,7 @@ extension PracticeCluster {
             for identity in identities {
                 identity.send(SIGKILL)
             }
-            let end = ContinuousClock.now + Self.downGrace
+            let end = ContinuousClock.now + Self.killPatience
             for identity in identities {
                 _ = identity.waitUntilGone(until: end)
             }

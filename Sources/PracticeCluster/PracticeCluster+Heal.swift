@@ -13,7 +13,7 @@ extension PracticeCluster {
     /// members cannot be healed: that ends at the limit, with an error that says so.
     @discardableResult
     package func heal(
-        within limit: Duration = .seconds(60),
+        within limit: Duration = .seconds(120),
         at moment: Date = Date()
     ) async throws(PracticeClusterError) -> Break {
         var acts = try await self.thaw()

@@ -51,10 +51,10 @@ extension PracticeCluster {
             "started \(record.members.count) ZooKeepers, \(record.brokers.count) brokers, \(record.hosts.count) sshd"
         )
 
-        let leader = try await cluster.waitUntilServing(within: options.startTimeout)
-        progress("\(leader.name) leads")
+        try await cluster.waitUntilAnswering(cluster.members, serving: true, within: options.startTimeout)
         let tree = record.expectedTree
-        try await cluster.client(of: leader).write(tree)
+        let leader = try await cluster.write(tree, within: options.startTimeout)
+        progress("\(leader.name) leads")
         record.znodeCount = tree.count
         record.treeDigest = tree.digest
         try record.write(to: layout)
@@ -145,14 +145,29 @@ extension PracticeCluster {
         return host
     }
 
-    /// Waits until every member serves, and returns the leader.
-    private func waitUntilServing(within limit: Duration) async throws(PracticeClusterError) -> LabRecord.Host {
-        try await self.waitUntilAnswering(self.members, serving: true, within: limit)
-        guard let leader = await self.leader() else {
-            throw PracticeClusterError(
-                .timedOut,
-                "the members serve and none of them leads; their logs are in \(self.layout.hosts)/*/log"
-            )
+    /// Writes the znodes through the leader, and returns who that was.
+    ///
+    /// On a busy machine the members may lose sight of each other and choose another leader in the middle of it: then what is there already is
+    /// left as it is.
+    private func write(
+        _ tree: ZnodeTree,
+        within limit: Duration
+    ) async throws(PracticeClusterError) -> LabRecord.Host {
+        var leader: LabRecord.Host?
+        try await Waiting.until("a leader takes the znodes", within: limit) { () async -> Waiting.Look in
+            leader = await self.leader()
+            guard let leader else {
+                return .notYet("none of the members leads; their logs are in \(self.layout.hosts)/*/log")
+            }
+            do throws(PracticeClusterError) {
+                try await self.client(of: leader).write(tree)
+                return .done
+            } catch {
+                return .notYet(error.message)
+            }
+        }
+        guard let leader else {
+            throw PracticeClusterError(.timedOut, "none of the members leads")
         }
         return leader
     }

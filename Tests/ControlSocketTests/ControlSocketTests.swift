@@ -12,18 +12,18 @@ import Testing
         let client = try ControlClient.connect(path: place.path)
         for size in [1, 3, 70_000, 256 << 10] {
             let body = [UInt8](repeating: 0x61, count: size)
-            #expect(try await client.request(body, timeout: .seconds(20)) == body)
+            #expect(try await client.request(body, timeout: patience) == body)
         }
         await server.stop()
     }
 
     @Test func `the peer is who the kernel says`() async throws {
         let place = try TemporarySocket()
-        let server = try ControlServer.start(path: place.path) { _, peer in
+        let server = try place.start { _, peer in
             .single(Array("\(peer.uid) \(peer.gid) \(peer.pid) \(peer.userName ?? "-")".utf8))
         }
         let client = try ControlClient.connect(path: place.path)
-        let answer = try await client.request([0x7B, 0x7D], timeout: .seconds(20))
+        let answer = try await client.request([0x7B, 0x7D], timeout: patience)
         #expect(String(decoding: answer, as: UTF8.self) == "\(getuid()) \(getgid()) \(getpid()) \(NSUserName())")
         await server.stop()
     }
@@ -41,15 +41,15 @@ import Testing
         let place = try TemporarySocket()
         let (begun, begin) = AsyncStream.makeStream(of: Void.self)
         let (released, release) = AsyncStream.makeStream(of: Void.self)
-        let server = try ControlServer.start(path: place.path) { request, _ in
+        let server = try place.start { request, _ in
             begin.finish()
             for await _ in released {}
             return .single(request.body)
         }
         let client = try ControlClient.connect(path: place.path)
-        async let answer = client.request([0x61], timeout: .seconds(20))
+        async let answer = client.request([0x61], timeout: patience)
         for await _ in begun {}
-        async let stopped: Void = server.stop(grace: .seconds(20))
+        async let stopped: Void = server.stop(grace: patience)
         release.finish()
         #expect(try await answer == [0x61])
         await stopped
@@ -59,13 +59,13 @@ import Testing
         let place = try TemporarySocket()
         let (begun, begin) = AsyncStream.makeStream(of: Void.self)
         let (never, keep) = AsyncStream.makeStream(of: Void.self)
-        let server = try ControlServer.start(path: place.path) { request, _ in
+        let server = try place.start { request, _ in
             begin.finish()
             for await _ in never {}
             return .single(request.body)
         }
         let client = try ControlClient.connect(path: place.path)
-        async let error = controlError { _ = try await client.request([0x61], timeout: .seconds(20)) }
+        async let error = controlError { _ = try await client.request([0x61], timeout: patience) }
         for await _ in begun {}
         await server.stop(grace: .milliseconds(50))
         #expect(await error != nil)
@@ -85,7 +85,7 @@ import Testing
         #expect(stale?.code == .staleSocket)
         let next = try place.startEcho()
         let client = try ControlClient.connect(path: place.path)
-        #expect(try await client.request([1], timeout: .seconds(20)) == [1])
+        #expect(try await client.request([1], timeout: patience) == [1])
         await next.stop()
     }
 
@@ -101,7 +101,7 @@ import Testing
         let place = try TemporarySocket(inside: "/" + String(repeating: "long-", count: 40))
         let server = try place.startEcho()
         let client = try ControlClient.connect(path: place.path)
-        #expect(try await client.request([1, 2], timeout: .seconds(20)) == [1, 2])
+        #expect(try await client.request([1, 2], timeout: patience) == [1, 2])
         await server.stop()
         #expect(FileManager.default.fileExists(atPath: place.path) == false)
     }
@@ -115,7 +115,7 @@ import Testing
                 group.addTask {
                     for round in 0..<20 {
                         let body = Array("client \(number), round \(round)".utf8)
-                        let answer = try await client.request(body, timeout: .seconds(30))
+                        let answer = try await client.request(body, timeout: patience)
                         #expect(answer == body)
                     }
                 }
@@ -127,15 +127,16 @@ import Testing
 
     @Test func `one client too many is told so`() async throws {
         let place = try TemporarySocket()
-        var limits = ControlLimits()
+        var limits = ControlLimits.patient
         limits.connections = 1
         let server = try place.startEcho(limits: limits)
         let first = try ControlClient.connect(path: place.path)
-        _ = try await first.request([1], timeout: .seconds(20))
+        _ = try await first.request([1], timeout: patience)
         let second = try ControlClient.connect(path: place.path)
-        let error = await controlError { _ = try await second.request([1], timeout: .seconds(20)) }
+        let error = await controlError { _ = try await second.request([1], timeout: patience) }
         #expect(error?.code == .refused)
         #expect(error?.message == "the engine serves 1 clients already; try again")
+        withExtendedLifetime(first) {}
         await server.stop()
     }
 
@@ -144,14 +145,14 @@ import Testing
         let server = try place.startEcho()
         let client = try ControlClient.connect(path: place.path)
         let huge = [UInt8](repeating: 0, count: (256 << 10) + 1)
-        let here = await controlError { _ = try await client.request(huge, timeout: .seconds(20)) }
+        let here = await controlError { _ = try await client.request(huge, timeout: patience) }
         #expect(here?.code == .refused)
         // A client that believes in larger requests.
-        var limits = ControlLimits()
+        var limits = ControlLimits.patient
         limits.requestBytes = 1 << 24
         let generous = try ControlClient.connect(path: place.path, limits: limits)
         let body = [UInt8](repeating: 0, count: 1 << 23)
-        let there = await controlError { _ = try await generous.request(body, timeout: .seconds(20)) }
+        let there = await controlError { _ = try await generous.request(body, timeout: patience) }
         #expect(there?.code == .refused)
         #expect(there?.message == "a message of 8388608 bytes was announced; 262144 is the limit")
         await server.stop()
@@ -159,22 +160,22 @@ import Testing
 
     @Test func `an answer that is too large is refused instead of cut`() async throws {
         let place = try TemporarySocket()
-        let server = try ControlServer.start(path: place.path) { _, _ in
+        let server = try place.start { _, _ in
             .single([UInt8](repeating: 0x61, count: (16 << 20) + 1))
         }
         let client = try ControlClient.connect(path: place.path)
-        let error = await controlError { _ = try await client.request([1], timeout: .seconds(20)) }
+        let error = await controlError { _ = try await client.request([1], timeout: patience) }
         #expect(error?.code == .refused)
         await server.stop()
     }
 
     @Test func `the largest answer arrives whole`() async throws {
         let place = try TemporarySocket()
-        let server = try ControlServer.start(path: place.path) { _, _ in
+        let server = try place.start { _, _ in
             .single([UInt8](repeating: 0x61, count: 16 << 20))
         }
         let client = try ControlClient.connect(path: place.path)
-        #expect(try await client.request([1], timeout: .seconds(30)).count == 16 << 20)
+        #expect(try await client.request([1], timeout: patience).count == 16 << 20)
         await server.stop()
     }
 }

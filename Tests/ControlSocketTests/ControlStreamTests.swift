@@ -8,7 +8,7 @@ import Testing
 @Suite struct ControlStreamTests {
     @Test func `a stream arrives part by part, and then the connection serves the next request`() async throws {
         let place = try TemporarySocket()
-        let server = try ControlServer.start(path: place.path) { request, _ in
+        let server = try place.start { request, _ in
             .stream(
                 AsyncStream { continuation in
                     for number in 0..<request.body[0] {
@@ -22,12 +22,12 @@ import Testing
         for count in [5, 0, 200] as [UInt8] {
             var seen: [UInt8] = []
             if count > 0 {
-                for try await part in try await client.stream([count], timeout: .seconds(20)) {
+                for try await part in try await client.stream([count], timeout: patience) {
                     seen += part
                 }
                 #expect(seen == Array(1...count))
             } else {
-                let error = await controlError { _ = try await client.request([1], timeout: .seconds(20)) }
+                let error = await controlError { _ = try await client.request([1], timeout: patience) }
                 #expect(error == nil)
             }
         }
@@ -37,9 +37,9 @@ import Testing
     @Test func `a follower sees each event when it happens`() async throws {
         let place = try TemporarySocket()
         let (events, continuation) = AsyncStream.makeStream(of: [UInt8].self)
-        let server = try ControlServer.start(path: place.path) { _, _ in .stream(events) }
+        let server = try place.start { _, _ in .stream(events) }
         let client = try ControlClient.connect(path: place.path)
-        var replies = try await client.stream([1], timeout: .seconds(20)).makeAsyncIterator()
+        var replies = try await client.stream([1], timeout: patience).makeAsyncIterator()
         for number in 1...10 as ClosedRange<UInt8> {
             continuation.yield([number])
             #expect(try await replies.next() == [number])
@@ -53,9 +53,9 @@ import Testing
     @Test func `a stream that the engine leaves unfinished ends with an error`() async throws {
         let place = try TemporarySocket()
         let (events, continuation) = AsyncStream.makeStream(of: [UInt8].self)
-        let server = try ControlServer.start(path: place.path) { _, _ in .stream(events) }
+        let server = try place.start { _, _ in .stream(events) }
         let client = try ControlClient.connect(path: place.path)
-        var replies = try await client.stream([1], timeout: .seconds(20)).makeAsyncIterator()
+        var replies = try await client.stream([1], timeout: patience).makeAsyncIterator()
         continuation.yield([1])
         #expect(try await replies.next() == [1])
         await server.stop()
@@ -68,9 +68,9 @@ import Testing
         let (events, continuation) = AsyncStream.makeStream(of: [UInt8].self)
         let (ended, end) = AsyncStream.makeStream(of: Void.self)
         continuation.onTermination = { _ in end.finish() }
-        let server = try ControlServer.start(path: place.path) { _, _ in .stream(events) }
+        let server = try place.start { _, _ in .stream(events) }
         let client = try ControlClient.connect(path: place.path)
-        let replies = try await client.stream([1], timeout: .seconds(20))
+        let replies = try await client.stream([1], timeout: patience)
         let follower = Task {
             for try await _ in replies {}
         }
@@ -83,7 +83,7 @@ import Testing
 
     @Test func `one answer is asked for and a stream comes`() async throws {
         let place = try TemporarySocket()
-        let server = try ControlServer.start(path: place.path) { _, _ in
+        let server = try place.start { _, _ in
             .stream(
                 AsyncStream { continuation in
                     continuation.yield([1])
@@ -93,7 +93,7 @@ import Testing
             )
         }
         let client = try ControlClient.connect(path: place.path)
-        let error = await controlError { _ = try await client.request([1], timeout: .seconds(20)) }
+        let error = await controlError { _ = try await client.request([1], timeout: patience) }
         #expect(error?.code == .malformed)
         await server.stop()
     }

@@ -26,8 +26,28 @@ final class TemporarySocket: Sendable {
     }
 
     /// A server that answers with what it was asked.
-    func startEcho(limits: ControlLimits = ControlLimits()) throws -> ControlServer {
-        try ControlServer.start(path: self.path, limits: limits) { request, _ in .single(request.body) }
+    func startEcho(limits: ControlLimits = .patient) throws -> ControlServer {
+        try self.start(limits: limits) { request, _ in .single(request.body) }
+    }
+
+    func start(
+        limits: ControlLimits = .patient,
+        handler: @escaping ControlServer.Handler
+    ) throws -> ControlServer {
+        try ControlServer.start(path: self.path, limits: limits, handler: handler)
+    }
+}
+
+/// How long anything may take here; only a failing test waits for it.
+let patience = Duration.seconds(60)
+
+extension ControlLimits {
+    /// Hangs up on nobody because the machine is busy.
+    static var patient: ControlLimits {
+        var limits = ControlLimits()
+        limits.requestTime = patience
+        limits.replyTime = patience
+        return limits
     }
 }
 

@@ -21,7 +21,7 @@ enum Lab {
     ]
 
     /// How long anything may take here; only a failing test waits for it.
-    static let patience: Duration = .seconds(60)
+    static let patience: Duration = .seconds(120)
 
     static var newFolder: String { "/tmp/selfheal-lab-test-\(UUID().uuidString.prefix(8))" }
 
@@ -48,6 +48,14 @@ enum Lab {
         #expect(!Files.exists(options.folder))
     }
 
+    /// Waits until a process with these words in its command line runs on one of the hosts.
+    static func untilRunning(_ words: String, in folder: String) async throws {
+        try await Waiting.until("'\(words)' runs", within: Self.patience) {
+            let all = Self.processes(of: folder)
+            return all.contains { $0.contains(words) } ? .done : .notYet("\(all)")
+        }
+    }
+
     /// What still runs for a lab, by pid and command line.
     static func processes(of folder: String) -> [String] {
         ProcessTable.read().ofLab(Layout(folder: folder)).map { entry in
@@ -59,7 +67,10 @@ enum Lab {
 extension PracticeCluster {
     /// Runs a command on a host as a person would.
     func ssh(_ host: String, _ command: String) async throws -> ChildProcess.Outcome {
-        try await ChildProcess.run(["/usr/bin/ssh", "-F", self.sshConfigurationPath, host, command])
+        try await ChildProcess.run(
+            ["/usr/bin/ssh", "-F", self.sshConfigurationPath, "-o", "ConnectTimeout=120", host, command],
+            within: Lab.patience
+        )
     }
 
     /// Waits until what `srvr` says of a member is as wanted.
@@ -71,11 +82,21 @@ extension PracticeCluster {
         }
     }
 
-    func wait(for verdict: LabStatus.Verdict) async throws -> LabStatus {
+    /// Waits until the lab is as wanted, in every respect that the test is about.
+    ///
+    /// A single look may find a member that is too busy to answer in time, or in the middle of an election.
+    @discardableResult
+    func wait(
+        for verdict: LabStatus.Verdict,
+        _ isWanted: (LabStatus) -> Bool = { _ in true }
+    ) async throws -> LabStatus {
         var last: LabStatus?
         try await Waiting.until("the lab is \(verdict)", within: Lab.patience) { () async -> Waiting.Look in
             last = try? await self.status()
-            return last?.verdict == verdict ? .done : .notYet(last?.sentence ?? "no status")
+            guard let last else {
+                return .notYet("no status")
+            }
+            return last.verdict == verdict && isWanted(last) ? .done : .notYet(last.text)
         }
         return try #require(last)
     }

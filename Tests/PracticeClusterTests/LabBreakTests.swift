@@ -14,8 +14,9 @@ extension LabTests {
                 #expect(done.hosts == ["zk2", "zk3"])
                 // It follows until it finds the connection to its leader closed.
                 try await cluster.wait(for: "zk1", "notices") { $0 == .notServing }
-                let broken = try await cluster.wait(for: .quorumLost)
-                #expect(broken.members.map(\.answer) == [.notServing, .refused, .refused])
+                let broken = try await cluster.wait(for: .quorumLost) {
+                    $0.members.map(\.answer) == [.notServing, .refused, .refused]
+                }
                 #expect(broken.members.map(\.disk?.verdict) == [.intact, .intact, .intact])
                 #expect(broken.sentence == "quorum lost: 0 of 3 serving, 2 needed")
 
@@ -28,11 +29,9 @@ extension LabTests {
                     #expect(again.exitStatus == 0)
                     #expect(again.output.contains("is running"))
                 }
-                let healed = try await cluster.wait(for: .healthy)
-                #expect(
-                    healed.members.compactMap(\.tree?.digest)
-                        == [String](repeating: cluster.record.treeDigest, count: 3)
-                )
+                try await cluster.wait(for: .healthy) {
+                    $0.members.map(\.tree?.digest) == [String](repeating: cluster.record.treeDigest, count: 3)
+                }
                 #expect(try cluster.history().map(\.mode) == ["quorum"])
             }
         }
@@ -40,8 +39,7 @@ extension LabTests {
         @Test func `the loss of one member leaves a quorum`() async throws {
             try await Lab.with { cluster in
                 try await cluster.breakNow(.member)
-                let status = try await cluster.wait(for: .degraded)
-                #expect(status.serving.map(\.name) == ["zk1", "zk2"])
+                let status = try await cluster.wait(for: .degraded) { $0.serving.map(\.name) == ["zk1", "zk2"] }
                 #expect(status.sentence.hasSuffix("zk3 missing"))
             }
         }
@@ -53,7 +51,7 @@ extension LabTests {
                 #expect(status.members.map(\.disk?.verdict) == [.intact, .lost, .lost])
                 #expect(Files.readText(cluster.layout.host("zk2").data + "/myid") == "2\n")
                 try await cluster.heal()
-                #expect(try await cluster.status().isHealthy)
+                try await cluster.wait(for: .healthy)
             }
         }
 
@@ -64,14 +62,13 @@ extension LabTests {
             try await Lab.with { cluster in
                 let before = try await cluster.status()
                 async let login = cluster.ssh("zk3", "until [ -e $HOME/healed ]; do sleep 0.05; done; echo still here")
-                try await Waiting.until("somebody is logged in", within: Lab.patience) {
-                    Lab.processes(of: cluster.folder).contains { $0.contains("still here") } ? .done : .notYet("no")
-                }
+                try await Lab.untilRunning("still here", in: cluster.folder)
                 try await cluster.breakNow(.cut)
                 // It follows or leads until it misses the others for syncLimit ticks.
                 try await cluster.wait(for: "zk1", "notices") { $0 == .notServing }
-                let status = try await cluster.wait(for: .quorumLost)
-                #expect(status.members.map(\.answer) == [.notServing, .silent, .silent])
+                let status = try await cluster.wait(for: .quorumLost) {
+                    $0.members.map(\.answer) == [.notServing, .silent, .silent]
+                }
                 for member in cluster.members.suffix(2) {
                     for port in [cluster.ports.ssh, cluster.ports.client] {
                         var client = MemberClient(host: member, port: port, prober: cluster.prober)
@@ -83,8 +80,7 @@ extension LabTests {
                     status.members.dropFirst().map(\.zooKeeper) == before.members.dropFirst().map(\.zooKeeper.frozen)
                 )
                 try await cluster.heal()
-                let after = try await cluster.status()
-                #expect(after.isHealthy)
+                let after = try await cluster.wait(for: .healthy)
                 #expect(after.members.map(\.zooKeeper) == before.members.map(\.zooKeeper))
                 #expect(try await cluster.ssh("zk3", "echo $SELFHEAL_LAB_HOST").output == "zk3\n")
                 try Files.write(cluster.layout.host("zk3").home + "/healed", "")
@@ -103,19 +99,19 @@ extension LabTests {
                 // Restarting it is what an operator would do, and TERM alone would never arrive.
                 let restart = try await cluster.ssh(leader.name, "\(cluster.serviceCommandPath) zookeeper restart")
                 #expect(restart.exitStatus == 0)
-                _ = try await cluster.wait(for: .healthy)
+                try await cluster.wait(for: .healthy)
             }
         }
 
         @Test func `a member with spoiled snapshots does not start`() async throws {
             try await Lab.with { cluster in
                 try await cluster.breakNow(.disk, members: ["zk1"])
-                #expect(try await cluster.wait(for: .degraded).members[0].disk?.verdict.word == "damaged")
+                try await cluster.wait(for: .degraded) { $0.members[0].disk?.verdict.word == "damaged" }
                 try await cluster.service(.zookeeper, "start", on: "zk1")
                 let process = try #require(cluster.process(.zookeeper, on: "zk1"))
                 #expect(process.waitUntilGone(until: .now + Lab.patience))
                 try await cluster.heal()
-                #expect(try await cluster.status().isHealthy)
+                try await cluster.wait(for: .healthy)
             }
         }
 
@@ -126,7 +122,7 @@ extension LabTests {
                 #expect(status.members[2].disk?.verdict == .intact)
                 #expect(status.text.contains("zk3: the last record of log."))
                 try await cluster.service(.zookeeper, "start", on: "zk3")
-                _ = try await cluster.wait(for: .healthy)
+                try await cluster.wait(for: .healthy)
             }
         }
 
