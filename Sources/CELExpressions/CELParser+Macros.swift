@@ -64,7 +64,8 @@ extension CELParser {
         let value = variable.map { _ in self.parseExpression() }
         var bodies: [CELNode] = []
         var slots: [Int] = []
-        if value != nil, !self.accept(.comma) {
+        let isIncomplete = value != nil && !self.accept(.comma)
+        if isIncomplete {
             self.reportUnexpected(needed: "','", help: "write cel.bind(x, value, expression with x)")
         }
         self.withVariables([variable].compactMap { $0.map { self.text($0.range) } }) { parser, numbers in
@@ -73,7 +74,7 @@ extension CELParser {
         }
         let range = receiver.range.lowerBound..<self.previousEnd
         guard let variable, let value, bodies.count == 1 else {
-            if !bodies.contains(where: \.isInvalid) {
+            if !isIncomplete, !bodies.contains(where: \.isInvalid) {
                 self.report(
                     "'cel.bind' takes a name, its value and an expression",
                     at: receiver.range.lowerBound..<token.range.upperBound,
