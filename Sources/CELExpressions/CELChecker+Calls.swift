@@ -3,6 +3,9 @@
 
 extension CELChecker {
     mutating func type(of call: CELCall, in node: CELNode) -> CELType {
+        if let pattern = call.arguments.last, call.name == "matches" {
+            self.checkPattern(pattern)
+        }
         let receiver = call.receiver.map { self.typeOfReceiver($0, of: call) }
         let arguments = call.arguments.map { self.type(of: $0) }
         let all = (receiver.map { [$0] } ?? []) + arguments
@@ -122,49 +125,6 @@ extension CELChecker {
             help: help
         )
     }
-
-    // MARK: Macros
-
-    mutating func type(of macro: CELMacro) -> CELType {
-        let target = self.type(of: macro.target)
-        let element: CELType
-        switch target {
-        case .list(let type): element = type
-        case .map(let key, _): element = key
-        case .dyn, .error, .parameter: element = target == .error ? .error : .dyn
-        default:
-            element = self.report(
-                .wrongType,
-                "'\(macro.name.rawValue)' needs a list, but '\(self.snippet(macro.target.range))' is \(target.resolved)",
-                at: macro.target.range
-            )
-        }
-        self.slots[macro.slot] = element == .unresolved ? .dyn : element
-        self.locals.append(macro.variable)
-        defer { self.locals.removeLast() }
-        if let predicate = macro.predicate {
-            _ = self.require(.bool, of: predicate, for: "'\(macro.name.rawValue)'")
-        }
-        let body = macro.body.map { self.type(of: $0) }
-        switch macro.name {
-        case .all, .exists, .existsOne:
-            return .bool
-        case .filter:
-            return element == .error ? .error : .list(element)
-        case .map:
-            return element == .error ? .error : .list(body ?? .dyn)
-        case .sortBy:
-            if let body, let key = macro.body, !body.isOrdered {
-                self.report(
-                    .wrongType,
-                    "'\(self.snippet(key.range))' is \(body.resolved), which has no order",
-                    at: key.range,
-                    help: "sort by a number, a text, a duration or a moment"
-                )
-            }
-            return element == .error ? .error : .list(element)
-        }
-    }
 }
 
 extension CELFunctionDeclaration {
@@ -199,6 +159,8 @@ extension CELFunctionDeclaration {
             case (.parameter(let name), _):
                 return self.bind(name, to: type)
             case (.list(let parameter), .list(let type)):
+                return self.bind(parameter, to: type)
+            case (.optional(let parameter), .optional(let type)):
                 return self.bind(parameter, to: type)
             case (.map(let keyParameter, let valueParameter), .map(let key, let value)):
                 return self.bind(keyParameter, to: key) && self.bind(valueParameter, to: value)
@@ -236,6 +198,7 @@ extension CELFunctionDeclaration {
             case .parameter(let name): self.types[name] ?? .dyn
             case .list(let element): .list(self.substitute(in: element))
             case .map(let key, let value): .map(self.substitute(in: key), self.substitute(in: value))
+            case .optional(let value): .optional(self.substitute(in: value))
             default: type
             }
         }

@@ -47,6 +47,10 @@ struct CELChecker {
         return .error
     }
 
+    func snippetBytes(_ range: Range<Int>) -> ArraySlice<UInt8> {
+        self.text[range]
+    }
+
     /// A part of the expression, short enough for a message.
     func snippet(_ range: Range<Int>) -> String {
         let text = String(decoding: self.text[range], as: UTF8.self)
@@ -59,8 +63,11 @@ struct CELChecker {
         case .global(let name): self.type(ofGlobal: name, at: node.range)
         case .local(_, let slot): self.slots[slot]
         case .select(let selection): self.type(of: selection)
+        case .optionalSelect(let selection): Self.optional(self.type(ofField: selection))
         case .has(let selection): self.typeOfPresence(selection)
-        case .index(let operand, let index): self.type(ofElement: index, of: operand, in: node)
+        case .index(let operand, let index): self.type(ofElement: index, of: operand)
+        case .optionalIndex(let operand, let index): Self.optional(self.type(ofElement: index, of: operand))
+        case .optionalElement(let operand): self.typeOfContent(operand)
         case .list(let elements): self.type(ofList: elements)
         case .map(let items): self.type(ofMap: items)
         case .not(let operand): self.require(.bool, of: operand, for: "'!'")
@@ -71,6 +78,7 @@ struct CELChecker {
         case .conditional(let condition, let yes, let no): self.type(ofConditional: condition, yes, no)
         case .call(let call): self.type(of: call, in: node)
         case .macro(let macro): self.type(of: macro)
+        case .bind(let binding): self.type(of: binding)
         case .invalid: .error
         }
     }
@@ -127,8 +135,16 @@ struct CELChecker {
         return .bool
     }
 
+    /// Of an optional, the field is one too.
     private mutating func type(ofField selection: CELSelection) -> CELType {
         let operand = self.type(of: selection.operand)
+        if case .optional(let content) = operand {
+            return Self.optional(self.type(ofField: selection, in: content))
+        }
+        return self.type(ofField: selection, in: operand)
+    }
+
+    private mutating func type(ofField selection: CELSelection, in operand: CELType) -> CELType {
         switch operand {
         case .record(let record):
             if let type = record.type(of: selection.field) {
@@ -180,9 +196,21 @@ struct CELChecker {
         return nil
     }
 
-    private mutating func type(ofElement index: CELNode, of operand: CELNode, in node: CELNode) -> CELType {
+    private mutating func type(ofElement index: CELNode, of operand: CELNode) -> CELType {
         let container = self.type(of: operand)
         let key = self.type(of: index)
+        if case .optional(let content) = container {
+            return Self.optional(self.type(ofElement: index, key, of: operand, content))
+        }
+        return self.type(ofElement: index, key, of: operand, container)
+    }
+
+    private mutating func type(
+        ofElement index: CELNode,
+        _ key: CELType,
+        of operand: CELNode,
+        _ container: CELType
+    ) -> CELType {
         switch container {
         case .list(let element):
             if !key.fits(.int) {
@@ -241,7 +269,8 @@ struct CELChecker {
                 )
                 keys = .error
             }
-            values = values.joined(with: self.type(of: item.value)) ?? .dyn
+            let value = item.isOptional ? self.typeOfContent(item.value) : self.type(of: item.value)
+            values = values.joined(with: value) ?? .dyn
         }
         return .map(keys, values)
     }

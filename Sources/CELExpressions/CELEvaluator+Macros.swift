@@ -3,8 +3,10 @@
 
 extension CELEvaluator {
     /// What a macro walks over.
-    private struct Walk {
+    struct Walk {
         var values: [CELValue]
+        /// Of two variables, what the first stands for: keys or positions.
+        var keys: [CELValue]?
         /// `nil` when every element is definite.
         var flags: [Bool]?
         /// Why elements are doubtful.
@@ -16,49 +18,55 @@ extension CELEvaluator {
     }
 
     mutating func macro(_ macro: CELMacro) throws(CELEvaluationError) -> CELValue {
-        let walk: Walk
-        switch try self.evaluate(macro.target) {
-        case .list(let elements):
-            walk = Walk(values: elements)
-        case .map(let map):
-            walk = Walk(values: map.entries.map(\.key))
-        case .partialList(let list):
-            walk = Walk(
-                values: list.elements.map(\.value),
-                flags: list.elements.map(\.isDefinite),
-                unknown: list.unknown
-            )
-        case .unknown(let unknown):
-            return .unknown(unknown)
-        case let other:
+        let target = try self.evaluate(macro.target)
+        if case .unknown = target {
+            return target
+        }
+        if macro.name == .optMap || macro.name == .optFlatMap {
+            return try self.mapOptional(target, macro)
+        }
+        guard let walk = Walk(over: target, byKey: macro.second != nil) else {
             throw Self.noOverload(
-                "'\(macro.name.rawValue)' needs a list, not \(other.typeName)",
+                "'\(macro.name.rawValue)' needs a list, not \(target.typeName)",
                 at: macro.target.range
             )
         }
         switch macro.name {
         case .exists: return try self.quantify(walk, macro, decisive: true)
         case .all: return try self.quantify(walk, macro, decisive: false)
-        case .existsOne: return try self.existsOne(walk, macro)
-        case .filter, .map: return try self.transform(walk, macro)
+        case .existsOne, .existsOneOfTwo: return try self.existsOne(walk, macro)
+        case .filter, .map, .transformList: return try self.transform(walk, macro)
+        case .transformMap, .transformMapEntry: return try self.transformMap(walk, macro)
         case .sortBy: return try self.sort(walk, macro)
+        case .optMap, .optFlatMap: preconditionFailure("handled above")
         }
     }
 
-    private enum Verdict {
+    /// Gives the variables their values for one element.
+    mutating func enter(_ index: Int, of walk: Walk, _ macro: CELMacro) {
+        if let keys = walk.keys, let second = macro.second {
+            self.slots[macro.slot] = keys[index]
+            self.slots[second.slot] = walk.values[index]
+        } else {
+            self.slots[macro.slot] = walk.values[index]
+        }
+    }
+
+    enum Verdict {
         case yes
         case no
         case unknown(CELUnknown)
     }
 
-    private mutating func verdict(
+    mutating func verdict(
         of macro: CELMacro,
-        for element: CELValue
+        for index: Int,
+        in walk: Walk
     ) throws(CELEvaluationError) -> Verdict {
         guard let predicate = macro.predicate else {
             return .yes
         }
-        self.slots[macro.slot] = element
+        self.enter(index, of: walk, macro)
         switch try self.evaluate(predicate) {
         case .bool(true): return .yes
         case .bool(false): return .no
@@ -78,9 +86,9 @@ extension CELEvaluator {
     ) throws(CELEvaluationError) -> CELValue {
         var unknown: CELUnknown?
         var failure: CELEvaluationError?
-        for (index, element) in walk.values.enumerated() {
+        for index in walk.values.indices {
             do throws(CELEvaluationError) {
-                switch try self.verdict(of: macro, for: element) {
+                switch try self.verdict(of: macro, for: index, in: walk) {
                 case .yes where decisive, .no where !decisive:
                     if walk.isDefinite(index) {
                         return .bool(decisive)
@@ -112,8 +120,8 @@ extension CELEvaluator {
     private mutating func existsOne(_ walk: Walk, _ macro: CELMacro) throws(CELEvaluationError) -> CELValue {
         var unknown: CELUnknown?
         var count = 0
-        for (index, element) in walk.values.enumerated() {
-            switch try self.verdict(of: macro, for: element) {
+        for index in walk.values.indices {
+            switch try self.verdict(of: macro, for: index, in: walk) {
             case .yes where walk.isDefinite(index): count += 1
             case .yes: unknown = walk.unknown.map { CELUnknown.merged(unknown, $0) }
             case .no: continue
@@ -134,7 +142,7 @@ extension CELEvaluator {
         var isPartial = false
         for (index, element) in walk.values.enumerated() {
             var isDefinite = walk.isDefinite(index)
-            switch try self.verdict(of: macro, for: element) {
+            switch try self.verdict(of: macro, for: index, in: walk) {
             case .yes: break
             case .no: continue
             case .unknown(let reason):
@@ -146,7 +154,7 @@ extension CELEvaluator {
                 flags = Array(repeating: true, count: values.count)
             }
             if let body = macro.body {
-                self.slots[macro.slot] = element
+                self.enter(index, of: walk, macro)
                 values.append(try self.evaluate(body))
             } else {
                 values.append(element)

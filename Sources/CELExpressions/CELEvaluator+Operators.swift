@@ -177,7 +177,7 @@ extension CELValue {
     /// Whether `<` could be defined once everything is known.
     fileprivate var canBeOrdered: Bool {
         switch self {
-        case .null, .list, .partialList, .map, .record, .type: false
+        case .null, .list, .partialList, .map, .record, .type, .optional: false
         default: true
         }
     }

@@ -23,8 +23,14 @@ struct CELEvaluator {
         case .global(let name): return try self.value(ofGlobal: name, at: node.range)
         case .local(_, let slot): return self.slots[slot]
         case .select(let selection): return try self.select(selection)
+        case .optionalSelect(let selection): return try self.optionalSelect(selection)
         case .has(let selection): return try self.has(selection, in: node)
         case .index(let operand, let index): return try self.index(operand, index, in: node)
+        case .optionalIndex(let operand, let index): return try self.optionalIndex(operand, index, in: node)
+        case .optionalElement(let operand): return try self.evaluate(operand)
+        case .bind(let binding):
+            self.slots[binding.slot] = try self.evaluate(binding.value)
+            return try self.evaluate(binding.body)
         case .list(let elements): return try self.list(elements)
         case .map(let items): return try self.map(items, in: node)
         case .not(let operand): return try self.not(operand, in: node)
@@ -67,6 +73,13 @@ struct CELEvaluator {
             }
         }
         let operand = try self.evaluate(selection.operand)
+        if case .optional(let content) = operand {
+            return try self.field(selection, ofOptional: content)
+        }
+        return try self.field(selection, of: operand)
+    }
+
+    func field(_ selection: CELSelection, of operand: CELValue) throws(CELEvaluationError) -> CELValue {
         switch operand {
         case .record(let record):
             if let value = record[selection.field] {
@@ -95,7 +108,13 @@ struct CELEvaluator {
     }
 
     private mutating func has(_ selection: CELSelection, in node: CELNode) throws(CELEvaluationError) -> CELValue {
-        let operand = try self.evaluate(selection.operand)
+        var operand = try self.evaluate(selection.operand)
+        if case .optional(let content) = operand {
+            guard let content else {
+                return .bool(false)
+            }
+            operand = content
+        }
         switch operand {
         case .record(let record):
             switch record[selection.field] {
@@ -123,6 +142,18 @@ struct CELEvaluator {
     ) throws(CELEvaluationError) -> CELValue {
         let container = try self.evaluate(operand)
         let key = try self.evaluate(index)
+        if case .optional(let content) = container {
+            return try self.element(key, ofOptional: content, index, in: node)
+        }
+        return try self.element(key, of: container, index, in: node)
+    }
+
+    func element(
+        _ key: CELValue,
+        of container: CELValue,
+        _ index: CELNode,
+        in node: CELNode
+    ) throws(CELEvaluationError) -> CELValue {
         switch (container, key) {
         case (.list(let elements), .int), (.list(let elements), .uint), (.list(let elements), .double):
             return elements[try self.position(key, count: elements.count, at: index.range)]
@@ -177,7 +208,15 @@ struct CELEvaluator {
         var values: [CELValue] = []
         values.reserveCapacity(elements.count)
         for element in elements {
-            values.append(try self.evaluate(element))
+            guard case .optionalElement = element.kind else {
+                values.append(try self.evaluate(element))
+                continue
+            }
+            switch try self.evaluate(element) {
+            case .optional(let content): content.map { values.append($0) }
+            case .unknown(let unknown): return .unknown(unknown)
+            case let other: throw Self.noOverload("'?' needs an optional, not \(other.typeName)", at: element.range)
+            }
         }
         return .list(values)
     }
@@ -187,7 +226,18 @@ struct CELEvaluator {
         var unknown: CELUnknown?
         for item in items {
             let key = try self.evaluate(item.key)
-            let value = try self.evaluate(item.value)
+            var value = try self.evaluate(item.value)
+            if item.isOptional {
+                switch value {
+                case .optional(nil): continue
+                case .optional(let content?): value = content
+                case .unknown(let reason):
+                    unknown = CELUnknown.merged(unknown, reason)
+                    continue
+                case let other:
+                    throw Self.noOverload("'?' needs an optional, not \(other.typeName)", at: item.value.range)
+                }
+            }
             if let reason = key.uncertainty {
                 unknown = CELUnknown.merged(unknown, reason)
             } else {
@@ -271,6 +321,9 @@ struct CELEvaluator {
         arguments.reserveCapacity(call.arguments.count + 1)
         if let receiver = call.receiver {
             arguments.append(try self.evaluate(receiver))
+            if let value = try self.alternative(to: arguments[0], call) {
+                return value
+            }
         }
         for argument in call.arguments {
             arguments.append(try self.evaluate(argument))
@@ -279,6 +332,9 @@ struct CELEvaluator {
             return .unknown(unknown)
         }
         do throws(CELEvaluationError) {
+            if let pattern = call.pattern, case .string(let text) = arguments[0] {
+                return .bool(try pattern.isFound(in: text, &self.cost))
+            }
             if let standard = call.standard {
                 if standard.takes(arguments, isMethod: call.receiver != nil),
                     let value = try standard.body(arguments, &self.cost)

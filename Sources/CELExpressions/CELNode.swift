@@ -12,9 +12,15 @@ package final class CELNode: Sendable {
         /// A variable of an enclosing macro, by its slot in the evaluator's frame.
         case local(String, slot: Int)
         case select(CELSelection)
+        /// `operand.?field`.
+        case optionalSelect(CELSelection)
         /// `has(operand.field)`.
         case has(CELSelection)
         case index(CELNode, CELNode)
+        /// `operand[?index]`.
+        case optionalIndex(CELNode, CELNode)
+        /// `?element` in a list: left out if it is none.
+        case optionalElement(CELNode)
         case list([CELNode])
         case map([CELMapItem])
         case not(CELNode)
@@ -25,6 +31,8 @@ package final class CELNode: Sendable {
         case conditional(CELNode, CELNode, CELNode)
         case call(CELCall)
         case macro(CELMacro)
+        /// `cel.bind(name, value, body)`.
+        case bind(CELBinding)
         /// Stands where the text could not be understood; there is a problem about it.
         case invalid
     }
@@ -49,11 +57,12 @@ package final class CELNode: Sendable {
     private static func children(of kind: Kind) -> [CELNode] {
         switch kind {
         case .literal, .global, .local, .invalid: []
-        case .select(let selection), .has(let selection): [selection.operand]
-        case .index(let operand, let index): [operand, index]
+        case .select(let selection), .has(let selection), .optionalSelect(let selection): [selection.operand]
+        case .index(let operand, let index), .optionalIndex(let operand, let index): [operand, index]
         case .list(let elements), .all(let elements), .any(let elements): elements
         case .map(let items): items.flatMap { [$0.key, $0.value] }
-        case .not(let operand), .negate(let operand): [operand]
+        case .not(let operand), .negate(let operand), .optionalElement(let operand): [operand]
+        case .bind(let binding): [binding.value, binding.body]
         case .binary(_, let left, let right): [left, right]
         case .conditional(let condition, let yes, let no): [condition, yes, no]
         case .call(let call): call.receiver.map { [$0] + call.arguments } ?? call.arguments
@@ -92,6 +101,8 @@ extension CELNode {
 package struct CELMapItem: Sendable {
     package let key: CELNode
     package let value: CELNode
+    /// `{?key: value}`: left out if the value is none.
+    package let isOptional: Bool
 }
 
 package enum CELOperator: String, Hashable, Sendable {
@@ -118,6 +129,8 @@ package final class CELCall: Sendable {
     package let arguments: [CELNode]
     /// `nil` for a function of the host.
     let standard: CELStandardFunction?
+    /// Of `matches`, when it is a constant.
+    let pattern: CELPattern?
 
     init(name: String, nameRange: Range<Int>, receiver: CELNode?, arguments: [CELNode]) {
         self.name = name
@@ -125,6 +138,12 @@ package final class CELCall: Sendable {
         self.receiver = receiver
         self.arguments = arguments
         self.standard = CELStandardFunction.named(name, isMethod: receiver != nil)
+        if name == "matches", case .literal(.string(let text)) = arguments.last?.kind {
+            // What is wrong with it is for the checker to say.
+            self.pattern = try? CELPattern(text)
+        } else {
+            self.pattern = nil
+        }
     }
 }
 
@@ -137,6 +156,14 @@ package final class CELMacro: Sendable {
         case filter
         case map
         case sortBy
+        /// `exists_one`, as the macros with two variables spell it.
+        case existsOneOfTwo = "existsOne"
+        case transformList
+        case transformMap
+        case transformMapEntry
+        /// Of an optional.
+        case optMap
+        case optFlatMap
     }
 
     package let name: Name
@@ -145,10 +172,17 @@ package final class CELMacro: Sendable {
     package let variable: String
     package let variableRange: Range<Int>
     let slot: Int
+    /// The value, when the first variable is an index or a key.
+    package let second: Variable?
     /// Of `all`, `exists`, `exists_one`, `filter` and the `map` with three arguments.
     package let predicate: CELNode?
-    /// What `map` makes of an element, or the key `sortBy` sorts by.
+    /// What `map` and its like make of an element, or the key `sortBy` sorts by.
     package let body: CELNode?
+
+    package struct Variable: Sendable {
+        package let name: String
+        let slot: Int
+    }
 
     init(
         name: Name,
@@ -157,6 +191,7 @@ package final class CELMacro: Sendable {
         variable: String,
         variableRange: Range<Int>,
         slot: Int,
+        second: Variable?,
         predicate: CELNode?,
         body: CELNode?
     ) {
@@ -166,7 +201,23 @@ package final class CELMacro: Sendable {
         self.variable = variable
         self.variableRange = variableRange
         self.slot = slot
+        self.second = second
         self.predicate = predicate
+        self.body = body
+    }
+}
+
+/// `cel.bind(name, value, body)`: the value is worked out once, and has a name in the body.
+package final class CELBinding: Sendable {
+    package let name: String
+    let slot: Int
+    package let value: CELNode
+    package let body: CELNode
+
+    init(name: String, slot: Int, value: CELNode, body: CELNode) {
+        self.name = name
+        self.slot = slot
+        self.value = value
         self.body = body
     }
 }
@@ -179,7 +230,10 @@ extension CELNode {
         case .global(let name), .local(let name, _): name
         case .select(let selection): "(. \(selection.operand.outline) \(selection.field))"
         case .has(let selection): "(has \(selection.operand.outline) \(selection.field))"
+        case .optionalSelect(let selection): "(.? \(selection.operand.outline) \(selection.field))"
         case .index: self.outline("[]")
+        case .optionalIndex: self.outline("[?]")
+        case .optionalElement: self.outline("?")
         case .list: self.outline("list")
         case .map: self.outline("map")
         case .not: self.outline("!")
@@ -189,7 +243,11 @@ extension CELNode {
         case .any: self.outline("||")
         case .conditional: self.outline("?:")
         case .call(let call): self.outline(call.receiver == nil ? call.name : "." + call.name)
-        case .macro(let macro): self.outline(macro.name.rawValue + " " + macro.variable)
+        case .macro(let macro):
+            self.outline(
+                ([macro.name.rawValue, macro.variable] + (macro.second.map { [$0.name] } ?? [])).joined(separator: " ")
+            )
+        case .bind(let binding): self.outline("bind " + binding.name)
         case .invalid: "invalid"
         }
     }

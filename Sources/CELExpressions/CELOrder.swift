@@ -149,6 +149,11 @@ extension CELValue {
             return .yes
         case (.type(let left), .type(let right)):
             return CELTruth(left == right)
+        case (.optional(let left), .optional(let right)):
+            guard let left, let right else {
+                return CELTruth(left == nil && right == nil)
+            }
+            return left.truthOfEquality(with: right)
         case (.list(let left), .list(let right)):
             guard left.count == right.count else {
                 return .no

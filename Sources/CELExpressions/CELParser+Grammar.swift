@@ -182,7 +182,7 @@ extension CELParser {
             // The parentheses are not part of the node: a problem points at what is inside.
             return inner
         case .symbol(.leftBracket):
-            let elements = self.parseList(closing: .rightBracket, opening: token)
+            let elements = self.parseList(closing: .rightBracket, opening: token, allowsOptional: true)
             return self.node(.list(elements), token.range.lowerBound..<self.previousEnd)
         case .symbol(.leftBrace):
             return self.parseMap(opening: token)
@@ -252,10 +252,20 @@ extension CELParser {
     }
 
     /// The elements up to the closing bracket; a comma behind the last one is allowed.
-    mutating func parseList(closing: CELToken.Symbol, opening: CELToken) -> [CELNode] {
+    mutating func parseList(
+        closing: CELToken.Symbol,
+        opening: CELToken,
+        allowsOptional: Bool = false
+    ) -> [CELNode] {
         var elements: [CELNode] = []
         while self.current.kind != .symbol(closing), self.current.kind != .end {
-            elements.append(self.parseExpression())
+            let mark = self.current
+            if allowsOptional, self.accept(.question) {
+                let element = self.parseExpression()
+                elements.append(self.node(.optionalElement(element), mark.range.lowerBound..<element.range.upperBound))
+            } else {
+                elements.append(self.parseExpression())
+            }
             guard self.accept(.comma) else {
                 break
             }
@@ -267,12 +277,13 @@ extension CELParser {
     private mutating func parseMap(opening: CELToken) -> CELNode {
         var items: [CELMapItem] = []
         while self.current.kind != .symbol(.rightBrace), self.current.kind != .end {
+            let isOptional = self.accept(.question)
             let key = self.parseExpression()
             guard self.accept(.colon) else {
                 self.reportUnexpected(needed: "':'", help: "a map is written {key: value}")
                 break
             }
-            items.append(CELMapItem(key: key, value: self.parseExpression()))
+            items.append(CELMapItem(key: key, value: self.parseExpression(), isOptional: isOptional))
             guard self.accept(.comma) else {
                 break
             }

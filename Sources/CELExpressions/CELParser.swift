@@ -227,12 +227,14 @@ struct CELParser {
         return body(&self)
     }
 
-    mutating func withVariable(_ name: String, _ body: (inout CELParser, Int) -> Void) {
-        let slot = self.scope.count
-        self.slotCount = max(self.slotCount, slot + 1)
-        self.scope.append((name, slot))
-        body(&self, slot)
-        self.scope.removeLast()
+    mutating func withVariables(_ names: [String], _ body: (inout CELParser, [Int]) -> Void) {
+        let first = self.scope.count
+        for (index, name) in names.enumerated() {
+            self.scope.append((name, first + index))
+        }
+        self.slotCount = max(self.slotCount, self.scope.count)
+        body(&self, Array(first..<self.scope.count))
+        self.scope.removeLast(names.count)
     }
 
     func slot(of name: String) -> Int? {

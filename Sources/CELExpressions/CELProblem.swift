@@ -20,6 +20,8 @@ package struct CELProblem: Hashable, Sendable {
         case wrongType
         /// A `${{ … }}` in a template is malformed.
         case template
+        /// A constant regular expression that is none.
+        case pattern
     }
 
     package var kind: Kind
@@ -101,4 +103,10 @@ package enum CELLimits {
     package static let unknownReasons = 8
     /// The cost limit when the caller names none.
     package static let defaultCost = 100_000
+    /// Most UTF-8 bytes of one regular expression.
+    package static let patternBytes = 4_096
+    /// Most instructions that a regular expression may become.
+    package static let patternInstructions = 10_000
+    /// Most repetitions that `{n}` may ask for.
+    package static let patternRepetitions = 1_000
 }

@@ -65,12 +65,12 @@ extension CELNode {
         switch self.kind {
         case .global(let name):
             return CELReference(path: [name], ranges: [self.range])
-        case .select(let selection), .has(let selection):
+        case .select(let selection), .has(let selection), .optionalSelect(let selection):
             guard let base = selection.operand.reference else {
                 return nil
             }
             return CELReference(path: base.path + [selection.field], ranges: base.ranges + [selection.fieldRange])
-        case .index(let operand, let index):
+        case .index(let operand, let index), .optionalIndex(let operand, let index):
             guard case .literal(.string(let key)) = index.kind, let base = operand.reference else {
                 return nil
             }

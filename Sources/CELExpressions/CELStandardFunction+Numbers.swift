@@ -26,7 +26,7 @@ extension CELStandardFunction {
             switch arguments.first {
             case .int(let value): .int(value.signum())
             case .uint(let value): .uint(value == 0 ? 0 : 1)
-            case .double(let value): .double(value > 0 ? 1 : value < 0 ? -1 : value)
+            case .double(let value): .double(value > 0 ? 1 : value < 0 ? -1 : value.isNaN ? value : 0)
             default: nil
             }
         },
@@ -35,6 +35,16 @@ extension CELStandardFunction {
         rounding("math.ceil") { whole, value in whole < value ? whole + 1 : whole },
         rounding("math.round") { whole, value in
             (value - whole).magnitude >= 0.5 ? whole + (value < 0 ? -1 : 1) : whole
+        },
+        CELStandardFunction([.function("math.sqrt", [.parameter("N")], .double)]) {
+            arguments,
+            _ throws(CELEvaluationError) in
+            switch arguments.first {
+            case .int(let value): .double(Self.squareRoot(Double(value)))
+            case .uint(let value): .double(Self.squareRoot(Double(value)))
+            case .double(let value): .double(Self.squareRoot(value))
+            default: nil
+            }
         },
         question("math.isNaN") { $0.isNaN },
         question("math.isInf") { $0.isInfinite },
@@ -94,8 +104,34 @@ extension CELStandardFunction {
                 return .double(value)
             }
             let result = round(Double(Int64(value)), value)
-            return .double(result == 0 && value < 0 ? -0.0 : result)
+            // What rounds to zero keeps its sign, -0.0 included.
+            return .double(result == 0 && value.sign == .minus ? -0.0 : result)
         }
+    }
+
+    /// Correctly rounded, in whole numbers: `squareRoot()` would call the C library in some builds.
+    private static func squareRoot(_ value: Double) -> Double {
+        guard value > 0, value.isFinite else {
+            return value < 0 ? .nan : value
+        }
+        // value = number * 2^exponent with an even exponent, and 106 or more bits in the number.
+        var number = UInt128(value.significand * 0x1p52) << 54
+        var exponent = Int(value.exponent) - 106
+        if exponent % 2 != 0 {
+            number <<= 1
+            exponent -= 1
+        }
+        var root: UInt128 = 0
+        var bit: UInt128 = 1 << 54
+        while bit > 0 {
+            if (root | bit) * (root | bit) <= number {
+                root |= bit
+            }
+            bit >>= 1
+        }
+        // One bit more than a double has, and never exactly in the middle.
+        let rounded = Double(UInt64(root) / 2 + UInt64(root) % 2)
+        return rounded * Double(sign: .plus, exponent: exponent / 2 + 1, significand: 1)
     }
 
     private static func question(

@@ -151,7 +151,8 @@ extension CELStandardFunction {
         guard case .int(let limit) = arguments[index] else {
             return nil
         }
-        return .some(limit < 0 ? nil : Int(limit))
+        // No text has that many parts; the highest number would not bear counting one further.
+        return .some(limit < 0 || limit == .max ? nil : Int(limit))
     }
 
     private static func replace(_ arguments: [CELValue], _ cost: inout CELCost) throws(CELEvaluationError) -> CELValue?

@@ -59,7 +59,7 @@ struct CELStandardFunction: Sendable {
     ).sorted()
 
     private static let all: [CELStandardFunction] =
-        conversions + times + strings + lists + numbers
+        conversions + times + strings + patterns + formatting + lists + numbers + bits + optionals
 
     private static let overloads: [String: [CELFunctionDeclaration]] = Dictionary(
         grouping: all.flatMap(\.overloads),

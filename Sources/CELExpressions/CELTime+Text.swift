@@ -91,7 +91,7 @@ extension CELDuration {
     }
 
     /// What CEL's `string()` gives: seconds, such as `90s` or `-1.5s`.
-    var secondsText: String {
+    package var secondsText: String {
         (self.nanoseconds < 0 ? "-" : "") + Decimal.text(self.nanoseconds.magnitude, digits: 9) + "s"
     }
 }

@@ -18,6 +18,8 @@ package indirect enum CELType: Hashable, Sendable {
     case list(CELType)
     case map(CELType, CELType)
     case record(CELRecordType)
+    /// A value that may be absent.
+    case optional(CELType)
     /// The type of types: what `type(x)` and the name `int` have.
     case type
     /// Anything; decided when the expression is evaluated.
@@ -76,6 +78,7 @@ extension CELType: CustomStringConvertible {
         case .map(let key, let value): "map(\(key), \(value))"
         case .record(let record): record.name
         case .type: "type"
+        case .optional(let value): "optional_type(\(value))"
         case .dyn, .error: "dyn"
         case .parameter(let name): name == Self.unresolvedName ? "dyn" : name
         }
@@ -102,6 +105,7 @@ extension CELType {
         case .error: true
         case .list(let element): element.isSpoiled
         case .map(let key, let value): key.isSpoiled || value.isSpoiled
+        case .optional(let value): value.isSpoiled
         default: false
         }
     }
@@ -134,6 +138,7 @@ extension CELType {
         case .parameter: .dyn
         case .list(let element): .list(element.resolved)
         case .map(let key, let value): .map(key.resolved, value.resolved)
+        case .optional(let value): .optional(value.resolved)
         default: self
         }
     }
@@ -148,6 +153,8 @@ extension CELType {
             return mine.fits(theirs)
         case (.map(let myKey, let mine), .map(let theirKey, let theirs)):
             return myKey.fits(theirKey) && mine.fits(theirs)
+        case (.optional(let mine), .optional(let theirs)):
+            return mine.fits(theirs)
         case (.record(let mine), .record(let theirs)):
             return mine.name == theirs.name
         case (.null, .record), (.null, .timestamp), (.null, .duration):
@@ -167,6 +174,8 @@ extension CELType {
             return mine.isComparable(with: theirs)
         case (.map(let myKey, let mine), .map(let theirKey, let theirs)):
             return myKey.isComparable(with: theirKey) && mine.isComparable(with: theirs)
+        case (.optional(let mine), .optional(let theirs)):
+            return mine.isComparable(with: theirs)
         default:
             return self.fits(other)
         }
@@ -194,6 +203,8 @@ extension CELType {
                 return nil
             }
             return .map(key, value)
+        case (.optional(let mine), .optional(let theirs)):
+            return mine.joined(with: theirs).map { .optional($0) }
         default:
             return self.fits(other) ? other : other.fits(self) ? self : nil
         }

@@ -29,6 +29,7 @@ extension CELValue {
         case .duration(let value): return value.text
         case .type(let name): return name
         case .unknown(let unknown): return "unknown (\(unknown))"
+        case .optional(let value): return value?.text(depth: depth + 1) ?? "none"
         case .interval(let interval): return "\(interval.lowest) to \(interval.highest)"
         case .list(let elements):
             return "[" + elements.map { $0.text(depth: depth + 1) }.joined(separator: ", ") + "]"
@@ -62,6 +63,8 @@ extension CELValue {
         case .double(let value): return value.isFinite ? "\(value)" : "double(\"\(Self.shortest(value))\")"
         case .string(let value): return Self.quoted(value)
         case .bytes(let value): return "b" + Self.quoted(value)
+        case .optional(let value):
+            return value.map { "optional.of(\($0.cel(depth: depth + 1)))" } ?? "optional.none()"
         case .timestamp(let value): return "timestamp(\"\(value.text)\")"
         case .duration(let value): return "duration(\"\(value.text)\")"
         case .list(let elements):
@@ -155,13 +158,14 @@ extension CELValue {
         case .map: "map"
         case .record(let record): record.typeName
         case .type: "type"
+        case .optional: "optional_type"
         case .unknown: "unknown"
         }
     }
 
     /// The names that stand for types in an expression.
     static let typeNames: Set<String> = [
-        "null_type", "bool", "int", "uint", "double", "string", "bytes", "list", "map", "type",
+        "null_type", "bool", "int", "uint", "double", "string", "bytes", "list", "map", "type", "optional_type",
         "google.protobuf.Timestamp", "google.protobuf.Duration",
     ]
 }

@@ -20,6 +20,8 @@ package enum CELValue: Hashable, Sendable {
     case record(CELRecord)
     /// The name of a type, as `type(x)` gives it.
     case type(String)
+    /// A value that may be absent: `optional.of(1)`, `optional.none()`.
+    indirect case optional(CELValue?)
     /// Not known, and why.
     case unknown(CELUnknown)
     /// A list with doubtful elements.

@@ -35,7 +35,7 @@ struct FactReads {
             return self.names.contains(name) ? [name] : []
         case .local(let name, _):
             return self.locals.last { $0.name == name }?.sources ?? []
-        case .select(let selection), .has(let selection):
+        case .select(let selection), .has(let selection), .optionalSelect(let selection):
             let sources = self.sources(of: selection.operand)
             if ResultTypes.observedFieldNames.contains(selection.field) || selection.field == "observed_at" {
                 self.read.formUnion(sources)
@@ -44,16 +44,23 @@ struct FactReads {
         case .macro(let macro):
             let sources = self.sources(of: macro.target)
             self.locals.append((macro.variable, sources))
+            let second = macro.second.map { [($0.name, sources)] } ?? []
+            self.locals += second
             _ = macro.predicate.map { self.sources(of: $0) }
             let body = macro.body.map { self.sources(of: $0) } ?? []
-            self.locals.removeLast()
+            self.locals.removeLast(1 + second.count)
             switch macro.name {
             case .filter, .sortBy: return sources
-            case .map: return body
-            case .all, .exists, .existsOne: return []
+            case .map, .transformList, .transformMap, .transformMapEntry, .optMap, .optFlatMap: return body
+            case .all, .exists, .existsOne, .existsOneOfTwo: return []
             }
+        case .bind(let binding):
+            self.locals.append((binding.name, self.sources(of: binding.value)))
+            defer { self.locals.removeLast() }
+            return self.sources(of: binding.body)
         case .literal, .invalid: return []
-        case .index, .list, .map, .not, .negate, .binary, .all, .any, .conditional, .call:
+        case .index, .optionalIndex, .optionalElement, .list, .map, .not, .negate, .binary, .all, .any, .conditional,
+            .call:
             return node.children.reduce(into: []) { all, child in
                 all.formUnion(self.sources(of: child))
             }

@@ -194,6 +194,7 @@ extension Diagnostic {
             case .wrongArguments: 306
             case .wrongType: 307
             case .template: 308
+            case .pattern: 309
             }
         return Self(code: Code(number), severity: .error, message: problem.message, span: span, help: problem.help)
     }
