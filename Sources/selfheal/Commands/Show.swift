@@ -29,7 +29,7 @@ struct Runs: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let store = try JournalReader.open(try self.configuration.load())
+        let store = try JournalReader.open(try self.configuration.loadForReading())
         let runs = try await store.reporting { try await $0.runs(.latest(self.limit)) }
         switch self.format {
         case .json:
@@ -68,7 +68,7 @@ struct Show: AsyncParsableCommand {
     var format = OutputFormat.text
 
     func run() async throws {
-        let store = try JournalReader.open(try self.configuration.load())
+        let store = try JournalReader.open(try self.configuration.loadForReading())
         let summary = try await store.reporting { store -> RunSummary? in
             if let prefix = self.run {
                 return try await store.findRun(prefix)
