@@ -29,7 +29,7 @@ package struct KnownDefect: Hashable, Sendable {
         if case .debian(_, let revision) = facts.package, distribution == .debian12, let fix = self.debian12 {
             return revision < fix ? .open : .fixed
         }
-        guard let version = facts.version.flatMap({ UpstreamVersion($0) }) else {
+        guard let version = facts.version.flatMap({ UpstreamVersion(of: $0) }) else {
             return .unknown
         }
         let isBefore = self.since.map { version < $0 } ?? false

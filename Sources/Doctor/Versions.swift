@@ -6,7 +6,7 @@ package struct UpstreamVersion: Hashable, Sendable, Comparable, CustomStringConv
     package let numbers: [Int]
 
     /// The version that a text begins with: of `0.10.6/openssl/zlib` it is 0.10.6.
-    package init?(_ text: String) {
+    package init?(of text: String) {
         let head = text.prefix { $0 == "." || ("0"..."9").contains($0) }
         let numbers = head.split(separator: ".").map { Int($0) }
         guard !numbers.isEmpty, numbers.count <= 5, !numbers.contains(nil) else {

@@ -17,9 +17,9 @@ enum Terminal {
     }
 
     /// How many columns there are; a pipe has as many as a wide terminal.
-    static var width: Int {
+    static func width(of descriptor: Int32) -> Int {
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
             return 120
         }
         return max(40, Int(size.ws_col))

@@ -29,10 +29,10 @@ import Testing
     }
 
     @Test func `a version is what a text begins with`() {
-        #expect(UpstreamVersion("0.10.6/openssl/zlib")?.description == "0.10.6")
-        #expect(UpstreamVersion("3.40.1")?.numbers == [3, 40, 1])
-        #expect(UpstreamVersion("unknown") == nil)
-        #expect(UpstreamVersion("") == nil)
+        #expect(UpstreamVersion(of: "0.10.6/openssl/zlib")?.description == "0.10.6")
+        #expect(UpstreamVersion(of: "3.40.1")?.numbers == [3, 40, 1])
+        #expect(UpstreamVersion(of: "unknown") == nil)
+        #expect(UpstreamVersion(of: "") == nil)
     }
 
     @Test func `versions stand in the order of their numbers`() throws {

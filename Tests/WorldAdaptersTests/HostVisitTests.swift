@@ -47,11 +47,11 @@ import WorldAdapters
     }
 
     /// A home of its own, so that the account's receipts are not what is looked at.
-    private func server(home: String? = nil, _ options: [String] = []) throws -> (TestServer, home: URL) {
+    private func server(saying words: String = "") throws -> (TestServer, home: URL) {
         let folder = FileManager.default.temporaryDirectory.appending(path: "selfheal-home-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let environment = "SetEnv HOME=\(folder.path) SHLVL=2"
-        return (try TestServer(options: [environment] + options), folder)
+        let command = "ForceCommand \(words)HOME=\(folder.path) sh -c \"$SSH_ORIGINAL_COMMAND\""
+        return (try TestServer(options: [command]), folder)
     }
 
     @Test func `a host as it should be is fine, and nothing is made there`() async throws {
@@ -116,9 +116,7 @@ import WorldAdapters
     }
 
     @Test func `what a login prints is not taken for an answer`() async throws {
-        let (server, home) = try self.server([
-            #"ForceCommand echo hello 1; echo answer refused shell x; sh -c "$SSH_ORIGINAL_COMMAND""#
-        ])
+        let (server, home) = try self.server(saying: "echo hello 1; echo answer refused shell x; ")
         defer { try? FileManager.default.removeItem(at: home) }
         #expect(try await self.visit(try self.node(server)).grade == .fine)
     }
@@ -184,8 +182,11 @@ import WorldAdapters
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/dpkg-query"), "Debian has it"))
     func `the package of a loaded library is found, with its revision`() async throws {
         let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-        guard case .debian(let name, let revision) = await LoadedLibraries(maps: maps).package(of: .libssh) else {
-            Issue.record("no package")
+        let found = await LoadedLibraries(maps: maps).package(of: .libssh)
+        guard case .debian(let name, let revision) = found else {
+            Issue.record(
+                "\(found)\n\(maps.split(separator: "\n").filter { $0.contains("libss") }.joined(separator: "\n"))"
+            )
             return
         }
         #expect(name.hasPrefix("libssh"))

@@ -42,7 +42,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let examination = try await self.examine()
         switch self.format {
         case .json: Terminal.output(examination.json(version: Selfheal.version).prettyText)
-        case .text: Terminal.output(ExaminationText(examination, width: Terminal.width).text)
+        case .text: Terminal.output(ExaminationText(examination, width: Terminal.width(of: STDOUT_FILENO)).text)
         }
         if !examination.problems.isEmpty {
             throw ExitCode.answerIsNo
@@ -90,7 +90,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let tls = curl?.tls
         let openssl = tls?.hasPrefix("OpenSSL/") ?? false ? tls.map { String($0.dropFirst("OpenSSL/".count)) } : nil
         let versions: [(Library, String?, String?)] = [
-            (.libssh, UpstreamVersion(SSHClient.libraryVersion)?.description, nil),
+            (.libssh, UpstreamVersion(of: SSHClient.libraryVersion)?.description, nil),
             (.libcurl, curl?.version, tls),
             (.libyaml, YAMLDocument.libraryVersion, nil),
             (.sqlite, RunStore.libraryVersion, nil),

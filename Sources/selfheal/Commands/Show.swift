@@ -41,7 +41,10 @@ struct Runs: AsyncParsableCommand {
             }
             var table = TextTable(["RUN", "RUNBOOK", "STATE", "REQUESTED BY", "STARTED", "TOOK"])
             for run in runs {
-                let took = Milliseconds(run.updatedAt - run.createdAt).rounded
+                let now = SystemWallClock().now.milliseconds
+                let end = run.outcome == nil ? max(now, run.updatedAt) : run.updatedAt
+                let span = Milliseconds(end - run.createdAt).rounded
+                let took = run.outcome == nil ? "\(span) so far" : span
                 let started = CalendarText.utc(Instant(milliseconds: run.createdAt))
                 table.add([run.id, run.runbook, run.outcome ?? run.state, run.requestedBy, started, took])
             }
