@@ -56,6 +56,7 @@ let package = Package(
         ),
         pure("RunCore", ["RunVocabulary", "RunPlan", "CELExpressions"]),
         pure("CommandReceipts", ["RunVocabulary"]),
+        pure("Doctor", ["RunVocabulary"]),
         pure(
             "SelfhealConfiguration",
             ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan"]
@@ -105,7 +106,7 @@ let package = Package(
             name: "WorldAdapters",
             dependencies: [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "CommandReceipts", "SSHClient", "Probes",
-                "ProbeZooKeeper", "Notifications", "CurlTransfer", "RunJournal",
+                "ProbeZooKeeper", "Notifications", "CurlTransfer", "RunJournal", "Doctor",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -136,7 +137,7 @@ let package = Package(
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
                 "RunCore", "RunSimulator", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
-                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine",
+                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -195,6 +196,7 @@ let package = Package(
             ]
         ),
         tests("CommandReceipts", ["RunVocabulary"]),
+        tests("Doctor", ["RunVocabulary"]),
         tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),
         tests(
             "RunSimulator",
@@ -211,7 +213,10 @@ let package = Package(
         tests("ControlSocket"),
         tests("Notifications", ["CurlTransfer", "RunVocabulary"]),
         tests("RunExecutor", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport"]),
-        tests("WorldAdapters", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient"]),
+        tests(
+            "WorldAdapters",
+            ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "Doctor"]
+        ),
         tests(
             "SelfhealEngine",
             [

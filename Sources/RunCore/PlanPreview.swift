@@ -11,10 +11,13 @@ package import RunVocabulary
 package struct PlanPreview: Sendable {
     package struct Step: Hashable, Sendable {
         package var state: PlanState
+        package var region: RegionID
         /// How many loops are around it.
         package var depth: Int
         package var targets: TargetPreview?
         package var commands: [CommandPreview]
+        /// For computed targets: what each that may be among them would be sent, as far as it can be told.
+        package var possible: [PossibleCommand]
         /// From entering to leaving it.
         package var best: Milliseconds
         package var worst: Milliseconds
@@ -22,15 +25,27 @@ package struct PlanPreview: Sendable {
 
     package enum TargetPreview: Hashable, Sendable {
         case nodes([NodeName])
-        /// Only a probe can tell; at most so many.
-        case computed(expression: String, atMost: Int)
+        /// Only a probe can tell; at most so many, and none but these.
+        case computed(expression: String, atMost: Int, among: [NodeName])
 
         package var most: Int {
             switch self {
             case .nodes(let nodes): nodes.count
-            case .computed(_, let most): most
+            case .computed(_, let most, _): most
             }
         }
+
+        package var candidates: [NodeName] {
+            switch self {
+            case .nodes(let nodes), .computed(_, _, let nodes): nodes
+            }
+        }
+    }
+
+    /// One command for several targets, of which a probe will tell which are among them.
+    package struct PossibleCommand: Hashable, Sendable {
+        package var targets: [NodeName]
+        package var command: Act.Command
     }
 
     package struct CommandPreview: Hashable, Sendable {
@@ -40,6 +55,7 @@ package struct PlanPreview: Sendable {
 
     private let context: RunContext
     private let plan: Plan
+    private var bounds: ListBound
     package private(set) var steps: [Step] = []
     /// Of the main list; the lists at the end of a run come on top.
     package private(set) var worst = Milliseconds.zero
@@ -51,6 +67,14 @@ package struct PlanPreview: Sendable {
         context.resolveSelections()
         self.context = context
         self.plan = binding.plan
+        let selections = binding.plan.selections.map { selection in
+            let nodes = context.nodes(selectedBy: selection.name)
+            return (selection.name, ListBound.Extent(most: nodes.count, nodes: Set(nodes)))
+        }
+        self.bounds = ListBound(
+            inventory: binding.inventory.nodes.count,
+            names: Dictionary(selections) { first, _ in first }
+        )
         let (worst, dominating) = self.add(Plan.main, depth: 0)
         self.worst = worst
         self.dominating = dominating
@@ -66,13 +90,16 @@ package struct PlanPreview: Sendable {
         var times: [Milliseconds] = []
         for state in states {
             let targets = self.targets(of: state.action)
+            self.remember(state, targets)
             let index = self.steps.count
             self.steps.append(
                 Step(
                     state: state,
+                    region: region,
                     depth: depth,
                     targets: targets,
                     commands: self.commands(of: state, targets),
+                    possible: self.possible(of: state, targets),
                     best: .zero,
                     worst: .zero
                 )
@@ -142,11 +169,44 @@ package struct PlanPreview: Sendable {
         if isStatic, case .list(let elements) = self.context.evaluate(expression) {
             return .nodes(elements.flatMap { NodeValue.names(in: $0) })
         }
-        // An expression in brackets with one name is one node.
-        let isSingle =
-            expression.text.hasPrefix("[") && !expression.text.contains(",") && !expression.text.contains("+")
-        let most = isSingle ? 1 : self.context.binding.inventory.nodes.count
-        return .computed(expression: expression.text, atMost: min(most, expected?.upperBound ?? most))
+        let extent = self.bounds.extent(expression.cel.root)
+        let most = min(extent.most, expected?.upperBound ?? extent.most)
+        let candidates = self.context.binding.inventory.nodes.map(\.name).filter { extent.nodes?.contains($0) ?? true }
+        return .computed(expression: expression.text, atMost: most, among: candidates)
+    }
+
+    /// What later steps may refer to.
+    private mutating func remember(_ state: PlanState, _ targets: TargetPreview?) {
+        let extent = targets.map { ListBound.Extent(most: $0.most, nodes: Set($0.candidates)) }
+        self.bounds.results[state.step.text] = extent
+        switch state.action {
+        case .set(let values):
+            for value in values {
+                // One name may be set at several places, and either may hold.
+                let fresh = self.bounds.extent(value.value.cel.root)
+                self.bounds.names[value.name] = self.bounds.names[value.name].map { $0.joined(with: fresh) } ?? fresh
+            }
+        case .forEach(let loop): self.bounds.names[loop.name] = extent
+        case .probe, .wait, .run, .approve, .notify, .choose, .pause, .finish: break
+        }
+    }
+
+    private func possible(of state: PlanState, _ targets: TargetPreview?) -> [PossibleCommand] {
+        guard case .run(let action) = state.action, case .computed(_, _, let candidates) = targets else {
+            return []
+        }
+        var found: [PossibleCommand] = []
+        for node in candidates {
+            guard case .command(let command, _) = ActRendering.render(action, on: node, self.context) else {
+                continue
+            }
+            if let index = found.firstIndex(where: { $0.command == command }) {
+                found[index].targets.append(node)
+            } else {
+                found.append(PossibleCommand(targets: [node], command: command))
+            }
+        }
+        return found
     }
 
     private func commands(of state: PlanState, _ targets: TargetPreview?) -> [CommandPreview] {

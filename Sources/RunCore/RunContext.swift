@@ -122,7 +122,7 @@ struct RunContext: Hashable, Sendable {
     }
 
     /// The nodes of a selection, worked out once per run: the inventory is pinned.
-    private func nodes(selectedBy name: String) -> [NodeName] {
+    func nodes(selectedBy name: String) -> [NodeName] {
         self.selections[name] ?? []
     }
 

@@ -10,11 +10,13 @@ import RunbookYAML
 /// so that a variable which nobody needs may be missing.
 struct EnvironmentExpansion {
     let environment: [String: String]
-    private(set) var diagnostics: [Diagnostic] = []
+    var diagnostics: [Diagnostic] = []
     /// The scalars whose text came from the environment, at least in part.
     private(set) var expanded: Set<SourceSpan> = []
     /// The scalars whose text could not be made out.
     private(set) var broken: Set<SourceSpan> = []
+    /// The variables that the environment does not have, by the scalar that names them.
+    private(set) var missing: [SourceSpan: [String]] = [:]
 
     init(environment: [String: String]) {
         self.environment = environment
@@ -67,7 +69,7 @@ struct EnvironmentExpansion {
             } else if rest.starts(with: Array("${".utf8)) {
                 let end = rest.firstIndex(of: UInt8(ascii: "}")).map { $0 + 1 } ?? bytes.endIndex
                 let place = { scalar.span(ofUTF8Range: dollar..<end) }
-                if let value = self.value(of: rest[..<end], at: place) {
+                if let value = self.value(of: rest[..<end], in: scalar.span, at: place) {
                     self.expanded.insert(scalar.span)
                     text += Array(value.utf8)
                 } else {
@@ -88,7 +90,11 @@ struct EnvironmentExpansion {
         return replaced
     }
 
-    private mutating func value(of reference: ArraySlice<UInt8>, at place: () -> SourceSpan) -> String? {
+    private mutating func value(
+        of reference: ArraySlice<UInt8>,
+        in scalar: SourceSpan,
+        at place: () -> SourceSpan
+    ) -> String? {
         let name = String(decoding: reference.dropFirst(2).dropLast(), as: UTF8.self)
         guard reference.last == UInt8(ascii: "}"), Self.isName(name) else {
             let isExpression = reference.dropFirst(2).first == UInt8(ascii: "{")
@@ -96,6 +102,7 @@ struct EnvironmentExpansion {
             return nil
         }
         guard let value = self.environment[name] else {
+            self.missing[scalar, default: []].append(name)
             self.diagnostics.append(.missingVariable(name, at: place()))
             return nil
         }

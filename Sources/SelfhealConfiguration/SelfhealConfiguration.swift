@@ -39,6 +39,17 @@ package struct SelfhealConfiguration: Hashable, Sendable {
         }
         var expansion = EnvironmentExpansion(environment: environment)
         let tree = expansion.expand(root)
+        return self.read(tree, document, expansion, environment: environment, baseFolder: baseFolder)
+    }
+
+    /// Reads a tree that was expanded.
+    static func read(
+        _ tree: YAMLNode,
+        _ document: YAMLDocument,
+        _ expansion: EnvironmentExpansion,
+        environment: [String: String],
+        baseFolder: String
+    ) -> (configuration: SelfhealConfiguration?, diagnostics: [Diagnostic]) {
         let sink = DiagnosticSink()
         let reader = ConfigurationReader(
             sink: sink,

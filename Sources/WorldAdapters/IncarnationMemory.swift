@@ -33,14 +33,25 @@ package struct StoredIncarnations: IncarnationMemory {
     ///
     /// A store that was brought back from a backup keeps it, and so is fenced off by what its later self has sent.
     package func family() async throws -> String {
-        let key = "receipts family"
-        if let known = try await self.store.setting(key) {
+        if let known = try await self.store.setting(Self.familyKey) {
             return known
         }
         let fresh = String(Nonce.fresh().prefix(16))
-        try await self.store.setSetting(key, to: fresh)
+        try await self.store.setSetting(Self.familyKey, to: fresh)
         return fresh
     }
+
+    /// The name that the store in a folder has for itself; nil when no engine has sent anything yet.
+    package static func knownFamily(inStoreAt folder: String) async -> String? {
+        guard let store = try? RunStore.open(folder: folder, mode: .readOnly) else {
+            return nil
+        }
+        let family = try? await store.setting(Self.familyKey)
+        await store.close()
+        return family
+    }
+
+    private static let familyKey = "receipts family"
 
     private static func key(_ place: String) -> String {
         "receipts at \(place)"

@@ -12,6 +12,8 @@ struct RunbookFile {
     let file: SourceFile
     let diagnostics: [Diagnostic]
     let plan: Plan?
+    /// Where the names below `targets:` stand.
+    var selections: [String: SourceSpan] = [:]
 
     /// Reads, parses and compiles; an unreadable file is a diagnostic like any other mistake.
     static func load(_ path: String) -> RunbookFile {
@@ -36,7 +38,13 @@ struct RunbookFile {
             diagnostics += compiled.diagnostics
             plan = diagnostics.hasErrors ? nil : compiled.plan
         }
-        return RunbookFile(file: document.file, diagnostics: diagnostics.inSourceOrder(), plan: plan)
+        let selections = (root["targets"]?.mapping ?? []).map { ($0.key.text, $0.key.span) }
+        return RunbookFile(
+            file: document.file,
+            diagnostics: diagnostics.inSourceOrder(),
+            plan: plan,
+            selections: Dictionary(selections) { first, _ in first }
+        )
     }
 }
 

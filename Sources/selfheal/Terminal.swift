@@ -16,6 +16,15 @@ enum Terminal {
         isatty(descriptor) == 1 && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
     }
 
+    /// How many columns there are; a pipe has as many as a wide terminal.
+    static func width(of descriptor: Int32) -> Int {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+            return 120
+        }
+        return max(40, Int(size.ws_col))
+    }
+
     /// Data that someone may pipe.
     static func output(_ text: String) {
         self.write(text + "\n", to: STDOUT_FILENO)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct SourceTidyTests {
     static let pure = [
         "RunVocabulary", "RunbookSource", "CELExpressions", "RunPlan", "RunbookLanguage", "RunbookCompiler", "RunCore",
-        "CommandReceipts", "SelfhealConfiguration", "RunSimulator", "RunPorts",
+        "CommandReceipts", "Doctor", "SelfhealConfiguration", "RunSimulator", "RunPorts",
     ]
 
     @Test(arguments: pure)

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import RunCore
 import RunPlan
 import RunVocabulary
-import SelfhealConfiguration
 
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,6 +15,9 @@ struct PlanCommand: AsyncParsableCommand {
         discussion:
             "Nothing is looked at and nothing is done. What only a probe can tell is shown as its expression and a bound."
     )
+
+    /// How much of an expression or a script fits on a line, with what stands before it.
+    fileprivate static let room = max(60, Terminal.width(of: STDOUT_FILENO) - 30)
 
     @Argument(help: "The runbook's file.")
     var file: String
@@ -28,19 +31,17 @@ struct PlanCommand: AsyncParsableCommand {
     var format = OutputFormat.text
 
     func run() async throws {
-        let plan = try RunbookFile.loadOrExit(self.file)
-        let configuration = try self.configuration.load()
-        let binding = RunBinding(
+        let (configuration, incomplete) = try self.configuration.loadWithIncompleteChannels()
+        let fitting = try FittingPlan.load(
+            self.file,
             run: RunID("plan"),
-            plan: plan,
-            parameters: try ParameterValues.read(self.parameters, for: plan),
-            inventory: configuration.inventory,
-            requestedBy: PersonName("nobody")
+            parameters: self.parameters,
+            configuration,
+            incomplete: incomplete
         )
-        let preview = PlanPreview(of: binding)
         switch self.format {
-        case .text: self.printText(preview, binding)
-        case .json: Terminal.output(preview.json(plan).prettyText)
+        case .text: self.printText(fitting.preview, fitting.binding)
+        case .json: Terminal.output(fitting.preview.json(fitting.binding.plan).prettyText)
         }
     }
 
@@ -49,10 +50,14 @@ struct PlanCommand: AsyncParsableCommand {
         Terminal.output("\(plan.runbook): \(plan.title)")
         Terminal.output("cluster \(binding.inventory.clusterName), plan \(plan.digest)")
         Terminal.output("")
-        for step in preview.steps {
+        for (index, step) in preview.steps.enumerated() {
+            let isOther = index > 0 && plan[step.region].role != plan[preview.steps[index - 1].region].role
+            if let title = plan[step.region].role.title, isOther {
+                Terminal.output("\n\(title)")
+            }
             let indent = String(repeating: "    ", count: step.depth)
             Terminal.output("\(indent)\(step.heading)")
-            for line in step.details {
+            for line in step.details + step.routes(in: plan) {
                 Terminal.output("\(indent)    \(line)")
             }
         }
@@ -88,7 +93,7 @@ extension PlanPreview.Step {
     var details: [String] {
         var lines: [String] = []
         if let when = self.state.when {
-            lines.append("when    \(when.text.shortened(to: 120))")
+            lines.append("when    \(when.text.shortened(to: PlanCommand.room))")
         }
         switch self.targets {
         case .nodes(let nodes):
@@ -97,9 +102,15 @@ extension PlanPreview.Step {
                     "on      \(nodes.isEmpty ? "no node: refused" : nodes.map(\.text).joined(separator: ", "))"
                 )
             }
-        case .computed(let expression, let most):
-            lines.append("on      \(expression.shortened(to: 100)), at most \(most.counted("node"))")
-            if case .run(let action) = self.state.action {
+        case .computed(let expression, let most, _):
+            lines.append("on      \(expression.shortened(to: PlanCommand.room)), at most \(most.counted("node"))")
+            for command in self.possible {
+                let who = command.targets.map(\.text).joined(separator: ", ")
+                lines.append(
+                    "send    \(who), if it is among them: \(command.command.text.shortened(to: PlanCommand.room))"
+                )
+            }
+            if case .run(let action) = self.state.action, self.possible.isEmpty {
                 lines.append("send    \(action.command.text)")
             }
         case nil: break
@@ -108,7 +119,7 @@ extension PlanPreview.Step {
             lines.append("send    \(command.target?.text ?? "this machine"): \(command.command.text)")
         }
         if let require = self.state.require {
-            lines.append("only if \(require.text.shortened(to: 120))")
+            lines.append("only if \(require.text.shortened(to: PlanCommand.room))")
         }
         if case .approve(let action) = self.state.action {
             let who = action.from.map(\.text).joined(separator: ", ")
@@ -123,13 +134,59 @@ extension PlanPreview.Step {
     }
 }
 
+extension PlanPreview.Step {
+    /// Where it goes on, unless that is the next step.
+    func routes(in plan: Plan) -> [String] {
+        func name(_ destination: Destination) -> String {
+            switch destination {
+            case .state(let index): plan[self.region].states[index].step.text
+            case .end: "the end"
+            case .fail: "the run fails"
+            }
+        }
+        var lines: [String] = []
+        if case .choose(let action) = self.state.action {
+            lines += action.branches.map {
+                "->      \(name($0.next))  if \($0.when.text.shortened(to: PlanCommand.room))"
+            }
+            lines.append("->      \(name(action.otherwise))  otherwise")
+            if let unknown = action.ifUnknown {
+                lines.append("->      \(name(unknown))  if it cannot be known")
+            }
+        }
+        let routes = self.state.routes
+        let others = [
+            ("refused", routes.refused), ("timed out", routes.timedOut), ("failed", routes.failed),
+            ("in doubt", routes.inDoubt ?? .fail),
+        ].filter { $0.1 != .fail && $0.1 != routes.succeeded }
+        var shown: [Destination] = []
+        for (_, destination) in others where !shown.contains(destination) {
+            shown.append(destination)
+            let causes = others.filter { $0.1 == destination }.map(\.0).joined(separator: ", ")
+            lines.append("->      \(name(destination))  if \(causes)")
+        }
+        return lines
+    }
+}
+
+extension RegionRole {
+    /// What stands above the steps that are not walked in their turn.
+    fileprivate var title: String? {
+        switch self {
+        case .main, .loop: nil
+        case .onFailure: "on_failure: if the run fails"
+        case .finally: "finally: however the run ends"
+        }
+    }
+}
+
 extension CommandSpecification {
     /// What is sent, before it is known to whom.
     var text: String {
         switch self {
         case .service(let name, let verb): "\(verb.rawValue) \(name), by the command of each host"
         case .command(let words): words.map(\.text).joined(separator: " ")
-        case .script(let text, _): "script: \(text.shortened(to: 80))"
+        case .script(let text, _): "script: \(text.shortened(to: PlanCommand.room))"
         }
     }
 }
@@ -149,12 +206,14 @@ extension PlanPreview {
                 JSONMember("best_ms", .int(step.best.count)), JSONMember("worst_ms", .int(step.worst.count)),
                 JSONMember("commands", .array(commands)),
             ]
+            members.append(JSONMember("region", .string(plan[step.region].role.rawValue)))
             if case .run(let action) = step.state.action {
                 members.append(JSONMember("effect", .string(action.effect.rawValue)))
             }
             switch step.targets {
             case .nodes(let nodes): members.append(JSONMember("targets", .array(nodes.map { .string($0.text) })))
-            case .computed(let expression, let most):
+            case .computed(let expression, let most, let candidates):
+                members.append(JSONMember("targets_among", .array(candidates.map { .string($0.text) })))
                 members.append(JSONMember("targets_expression", .string(expression)))
                 members.append(JSONMember("targets_at_most", .int(Int64(most))))
             case nil: break

@@ -33,24 +33,25 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Print no progress.")
     var quiet = false
 
+    @Flag(help: "Start it although another run of the same runbook has not ended.")
+    var anyway = false
+
     func run() async throws {
-        let plan = try RunbookFile.loadOrExit(self.file)
         let configuration = try self.configuration.load()
-        let requester = UnixUser.current ?? "unknown"
-        let desk = OperatorDesk(configuration: configuration)
-        let binding = RunBinding(
+        let binding = try FittingPlan.load(
+            self.file,
             run: RunNaming.fresh(),
-            plan: plan,
-            parameters: try ParameterValues.read(self.parameters, for: plan),
-            inventory: configuration.inventory,
-            requestedBy: desk.person(unixUser: requester)?.name ?? PersonName(requester),
-            requesterMayApprove: configuration.requesterMayApprove
-        )
+            parameters: self.parameters,
+            configuration
+        ).binding
         if self.dryRun {
             try await DryRun(binding: binding).run()
             return
         }
         let session = try await LiveSession.open(configuration, isQuiet: self.quiet)
+        if !self.anyway {
+            try await session.refuseSecond(of: binding.plan.runbook)
+        }
         try await session.begin(binding, source: self.file)
         try await session.finish(binding.run)
     }

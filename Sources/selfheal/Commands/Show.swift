@@ -29,7 +29,7 @@ struct Runs: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let store = try JournalReader.open(try self.configuration.load())
+        let store = try JournalReader.open(try self.configuration.loadForReading())
         let runs = try await store.reporting { try await $0.runs(.latest(self.limit)) }
         switch self.format {
         case .json:
@@ -41,7 +41,10 @@ struct Runs: AsyncParsableCommand {
             }
             var table = TextTable(["RUN", "RUNBOOK", "STATE", "REQUESTED BY", "STARTED", "TOOK"])
             for run in runs {
-                let took = Milliseconds(run.updatedAt - run.createdAt).rounded
+                let now = SystemWallClock().now.milliseconds
+                let end = run.outcome == nil ? max(now, run.updatedAt) : run.updatedAt
+                let span = Milliseconds(end - run.createdAt).rounded
+                let took = run.outcome == nil ? "\(span) so far" : span
                 let started = CalendarText.utc(Instant(milliseconds: run.createdAt))
                 table.add([run.id, run.runbook, run.outcome ?? run.state, run.requestedBy, started, took])
             }
@@ -68,7 +71,7 @@ struct Show: AsyncParsableCommand {
     var format = OutputFormat.text
 
     func run() async throws {
-        let store = try JournalReader.open(try self.configuration.load())
+        let store = try JournalReader.open(try self.configuration.loadForReading())
         let summary = try await store.reporting { store -> RunSummary? in
             if let prefix = self.run {
                 return try await store.findRun(prefix)

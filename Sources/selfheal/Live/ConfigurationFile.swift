@@ -18,31 +18,63 @@ struct ConfigurationOption: ParsableArguments {
     )
     var path: String?
 
-    private var resolvedPath: String {
+    /// Whether somebody named a file, rather than that one is looked for here.
+    var isNamed: Bool {
+        self.path != nil || Environment["SELFHEAL_CONFIG"] != nil
+    }
+
+    var resolvedPath: String {
         self.path ?? Environment["SELFHEAL_CONFIG"] ?? Self.defaultPath
     }
 
     /// The configuration, or its diagnostics on standard error and exit status 1 or 2.
     func load() throws -> SelfhealConfiguration {
-        let path = self.resolvedPath
-        let bytes: [UInt8]
-        switch TextFile.read(path) {
-        case .success(let read): bytes = read
-        case .failure(let problem):
-            Terminal.say("the configuration '\(path)' cannot be read: \(problem.reason)")
-            Terminal.say("help: name it with --config; examples/selfheal.yaml is one to start from")
-            throw ExitCode.askedWrongly
-        }
-        let document = YAMLDocument.parse(path: path, bytes: bytes, features: .configuration)
+        let document = try self.document()
         let loaded = SelfhealConfiguration.load(
             document,
             environment: Environment.all,
-            baseFolder: TextFile.folder(of: path)
+            baseFolder: TextFile.folder(of: self.resolvedPath)
         )
-        if !loaded.diagnostics.isEmpty {
-            Terminal.say(DiagnosticRenderer(files: [document.file]).render(loaded.diagnostics))
+        return try self.report(loaded.configuration, loaded.diagnostics, of: document)
+    }
+
+    /// The configuration for who reads and tells nobody anything, so that a channel whose variables are missing is no hindrance.
+    func loadForReading() throws -> SelfhealConfiguration {
+        try self.loadWithIncompleteChannels().configuration
+    }
+
+    func loadWithIncompleteChannels() throws -> (
+        configuration: SelfhealConfiguration, incomplete: [IncompleteChannel]
+    ) {
+        let document = try self.document()
+        let loaded = SelfhealConfiguration.loadWithoutIncompleteChannels(
+            document,
+            environment: Environment.all,
+            baseFolder: TextFile.folder(of: self.resolvedPath)
+        )
+        return (try self.report(loaded.configuration, loaded.diagnostics, of: document), loaded.incomplete)
+    }
+
+    private func document() throws -> YAMLDocument {
+        switch TextFile.read(self.resolvedPath) {
+        case .success(let bytes):
+            return YAMLDocument.parse(path: self.resolvedPath, bytes: bytes, features: .configuration)
+        case .failure(let problem):
+            Terminal.say("the configuration '\(self.resolvedPath)' cannot be read: \(problem.reason)")
+            Terminal.say("help: name it with --config; examples/selfheal.yaml is one to start from")
+            throw ExitCode.askedWrongly
         }
-        guard let configuration = loaded.configuration else {
+    }
+
+    private func report(
+        _ configuration: SelfhealConfiguration?,
+        _ diagnostics: [Diagnostic],
+        of document: YAMLDocument
+    ) throws -> SelfhealConfiguration {
+        if !diagnostics.isEmpty {
+            Terminal.say(DiagnosticRenderer(files: [document.file]).render(diagnostics))
+        }
+        guard let configuration else {
             throw ExitCode.answerIsNo
         }
         return configuration

@@ -25,6 +25,26 @@ struct LiveSession {
         }
     }
 
+    /// Refuses to start a runbook of which another run rests: it may have commands in flight, and would later go on from what is no longer so.
+    func refuseSecond(of runbook: String) async throws {
+        let others: [RunSummary]
+        do {
+            others = try await self.engine.unfinished().filter { $0.runbook == runbook }
+        } catch {
+            try await self.fail(error)
+        }
+        guard let first = others.first else {
+            return
+        }
+        let ids = others.map(\.id).joined(separator: ", ")
+        Terminal.say("'\(runbook)' has not ended: \(ids)")
+        Terminal.say(
+            "help: 'selfheal resume \(first.id)' goes on with it, 'selfheal cancel \(first.id)' ends it; --anyway starts another beside it"
+        )
+        await self.engine.close()
+        throw ExitCode.askedWrongly
+    }
+
     func begin(_ binding: RunBinding, source: String) async throws {
         let text =
             switch TextFile.read(source) {

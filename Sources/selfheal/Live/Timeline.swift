@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import RunCore
 import RunPlan
 import RunVocabulary
@@ -25,6 +26,9 @@ struct Timeline {
         var text: String
     }
 
+    /// How much of a command or a reason fits on a line, with what stands before it.
+    private static let room = max(60, Terminal.width(of: STDERR_FILENO) - 40)
+
     private var entered: [StepKey: Instant] = [:]
     private var verbs: [StepKey: String] = [:]
     private var acts: [EffectID: Act] = [:]
@@ -43,10 +47,10 @@ struct Timeline {
             return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(report.ending.text)\(took)")]
         case .cancelRequested(let person, let because, _):
             let why = because.isEmpty ? "" : ": \(because)"
-            return [Line(at: at, weight: .alarm, text: "\(person) cancels the run\(why)")]
+            return [Line(at: at, weight: .alarm, text: "cancelled by \(person)\(why)")]
         case .settled(let step, let settlement, _):
             let what = settlement.happened ? "happened" : "did not happen"
-            let text = "\(settlement.by) settles \(step): it \(what) (\(settlement.because))"
+            let text = "settled by \(settlement.by): \(step) \(what) (\(settlement.because))"
             return [Line(at: at, weight: .main, text: text)]
         case .told(let notice, let deliveries, _):
             return deliveries.map { delivery in
@@ -134,7 +138,7 @@ struct Timeline {
 
     private func line(for step: StepKey, _ outcome: Outcome, _ reason: String?, at: Instant) -> Line {
         let isFine = outcome == .succeeded || outcome == .skipped
-        let why = reason.map { ": \($0.shortened(to: isFine ? 90 : 240))" } ?? ""
+        let why = reason.map { ": \($0.shortened(to: isFine ? Self.room : max(240, Self.room)))" } ?? ""
         let span = self.entered[step].map { at.elapsed(since: $0) } ?? .zero
         let took = span == .zero ? "" : " in \(span.rounded)"
         let verb = self.verbs[step] ?? ""
@@ -150,7 +154,7 @@ struct Timeline {
             return effect.text
         }
         let attempt = act.attempt > 1 ? ", attempt \(act.attempt)" : ""
-        return "\(act.summary.shortened(to: 60)) on \(act.target?.text ?? "this machine")\(attempt)"
+        return "\(act.summary.shortened(to: Self.room)) on \(act.target?.text ?? "this machine")\(attempt)"
     }
 }
 

@@ -1,0 +1,85 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import RunCore
+import RunPlan
+import RunVocabulary
+import RunbookSource
+import SelfhealConfiguration
+import SelfhealEngine
+
+/// A runbook with a plan, and the parameters and the configuration that it is to run with.
+struct FittingPlan {
+    let binding: RunBinding
+    let preview: PlanPreview
+
+    /// Binds the runbook, and ends with status 2 and all that does not fit before anything is started.
+    static func load(
+        _ path: String,
+        run: RunID,
+        parameters: [String],
+        _ configuration: SelfhealConfiguration,
+        incomplete: [IncompleteChannel] = []
+    ) throws -> FittingPlan {
+        let loaded = RunbookFile.load(path)
+        guard let plan = loaded.plan else {
+            Terminal.say(DiagnosticRenderer(files: [loaded.file]).render(loaded.diagnostics))
+            throw ExitCode.answerIsNo
+        }
+        let requester = UnixUser.current ?? "unknown"
+        let desk = OperatorDesk(configuration: configuration)
+        let binding = RunBinding(
+            run: run,
+            plan: plan,
+            parameters: try ParameterValues.read(parameters, for: plan),
+            inventory: configuration.inventory,
+            requestedBy: desk.person(unixUser: requester)?.name ?? PersonName(requester),
+            requesterMayApprove: configuration.requesterMayApprove
+        )
+        let preview = PlanPreview(of: binding)
+        let fit = PlanFit(
+            preview,
+            of: binding,
+            people: configuration.people,
+            channels: configuration.channels.map(\.name) + incomplete.map(\.name)
+        )
+        let diagnostics = fit.misfits.map { Diagnostic($0, in: loaded) }.inSourceOrder()
+        if !diagnostics.isEmpty {
+            let usesColour = Terminal.usesColour(on: STDERR_FILENO)
+            Terminal.say(DiagnosticRenderer(files: [loaded.file], usesColour: usesColour).render(diagnostics))
+        }
+        guard !diagnostics.hasErrors else {
+            Terminal.say("nothing was started")
+            throw ExitCode.askedWrongly
+        }
+        return FittingPlan(binding: binding, preview: preview)
+    }
+}
+
+extension Diagnostic {
+    fileprivate init(_ misfit: Misfit, in runbook: RunbookFile) {
+        let selection = misfit.selection.flatMap { runbook.selections[$0] }
+        let place = misfit.place.map { runbook.file.firstWord(at: $0) }
+        self.init(
+            code: Code(530),
+            severity: misfit.isWarning ? .warning : .error,
+            message: misfit.message,
+            span: place ?? selection ?? .wholeFile(runbook.file.path),
+            help: misfit.help
+        )
+    }
+}
+
+extension SourceFile {
+    /// From a place to the end of its line's text.
+    fileprivate func firstWord(at place: Place) -> SourceSpan {
+        let line = self.utf8Range(ofLine: place.line)
+        let start = min(
+            self.utf8Offset(ofScalar: self.scalarIndex(atUTF8Offset: line.lowerBound) + place.column - 1),
+            line.upperBound
+        )
+        return self.span(utf8Range: start..<line.upperBound)
+    }
+}

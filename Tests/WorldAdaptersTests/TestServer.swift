@@ -1,0 +1,1 @@
+../SSHClientTests/TestServer.swift
