@@ -18,8 +18,8 @@ struct RunContext: Hashable, Sendable {
     /// The step that last failed, and why; what `run.step` and `run.reason` say.
     var failedStep = ""
     var reason = ""
-    /// When one of our own commands last began or ended: what was seen up to then is no longer the world.
-    private var changedAt: Instant?
+    /// What we asked of the world, what it said, and which of our own commands may change it.
+    private var touched = TouchedWorld()
     private var observations: [NodeName: Observation] = [:]
     private var selections: [String: [NodeName]] = [:]
     private var lastRequest = 0
@@ -39,6 +39,11 @@ struct RunContext: Hashable, Sendable {
     // MARK: Asking the world
 
     mutating func ask(for effect: RunEffect) {
+        switch effect {
+        case .observe(let request, _): self.touched.ask(request, at: self.now)
+        case .act(let act) where act.effectClass.changesTheWorld: self.worldChanged()
+        default: break
+        }
         self.effects.append(effect)
     }
 
@@ -72,21 +77,58 @@ struct RunContext: Hashable, Sendable {
 
     struct Observation: Hashable, Sendable {
         var facts: [String: Fact]
-        var at: Instant
+        /// When it was asked for: an answer may take long, and tells nothing of what was done while it was under way.
+        var asked: TouchedWorld.Question
     }
 
+    /// Takes facts that are as young as this moment.
     mutating func observe(_ reports: [ProbeReport]) {
+        self.observe(reports, asked: self.touched.question(at: self.now))
+    }
+
+    /// Takes the answer to a question.
+    ///
+    /// - Returns: whether it may decide something: none of our own commands was asked for, began or ended since it was asked. Every
+    ///   further look takes a further command, so looking again comes to an end.
+    mutating func observe(_ reports: [ProbeReport], answering request: RequestID) -> Bool {
+        let asked = self.touched.close(request, orAt: self.now)
+        self.observe(reports, asked: asked)
+        return !self.touched.hasChanged(since: asked)
+    }
+
+    private mutating func observe(_ reports: [ProbeReport], asked: TouchedWorld.Question) {
         for report in reports {
             guard let target = report.target else {
                 continue
             }
-            self.observations[target] = Observation(facts: report.facts, at: self.now)
+            self.observations[target] = Observation(facts: report.facts, asked: asked)
         }
     }
 
     /// Makes everything seen so far stale, because we have touched the world.
     mutating func worldChanged() {
-        self.changedAt = self.now
+        self.touched.change()
+    }
+
+    // MARK: Acts under way
+
+    /// Whether no command of another lane is under way: no look can be sure to show what that one does.
+    func isAlone(_ lane: TouchedWorld.Lane) -> Bool {
+        self.touched.isAlone(lane)
+    }
+
+    /// One of those that are waited for.
+    var actUnderWay: TouchedWorld.Lane? {
+        self.touched.actUnderWay
+    }
+
+    mutating func place(_ lane: TouchedWorld.Lane, _ standing: TouchedWorld.Standing?) {
+        self.touched.place(lane, standing)
+    }
+
+    /// Whether a lane that waits for its turn may have it now; asked once for each time that this comes true.
+    mutating func hasFreeTurn() -> Bool {
+        self.touched.hasFreeTurn()
     }
 
     func observation(of node: NodeName) -> Observation? {
@@ -108,10 +150,10 @@ struct RunContext: Hashable, Sendable {
         guard let observation = self.observations[node] else {
             return true
         }
-        if let changedAt = self.changedAt, observation.at <= changedAt {
+        if self.touched.hasChanged(since: observation.asked) {
             return true
         }
-        return self.now.elapsed(since: observation.at) > self.plan.fresh
+        return self.now.elapsed(since: observation.asked.at) > self.plan.fresh
     }
 
     private func nodes(readAs name: String) -> [NodeName] {
