@@ -20,7 +20,7 @@ import RunVocabulary
 /// A command with `require` that changes the world waits in the queue while another command of the run is under way: looked for, sent,
 /// proved or in doubt. No look could be sure to show what that one does, and two could pass on the same facts.
 struct CommandLane: Hashable, Sendable {
-    private enum Phase: Hashable, Sendable {
+    enum Phase: Hashable, Sendable {
         case idle
         /// Waits until no other command is under way.
         case queued
@@ -38,7 +38,7 @@ struct CommandLane: Hashable, Sendable {
         case leftAlone
     }
 
-    private struct Doubt: Hashable, Sendable {
+    struct Doubt: Hashable, Sendable {
         let reason: String
         /// Whether it may be running, or may yet begin: to see no trace of it proves nothing then.
         let mayStillRun: Bool
@@ -48,7 +48,7 @@ struct CommandLane: Hashable, Sendable {
         }
     }
 
-    private struct Proof: Hashable, Sendable {
+    struct Proof: Hashable, Sendable {
         let act: Act
         let until: Instant
         /// Why the act is in doubt, when it is.
@@ -59,15 +59,15 @@ struct CommandLane: Hashable, Sendable {
     }
 
     let target: NodeName?
-    private var phase: Phase = .idle
-    private var attempt = 0
+    private(set) var phase: Phase = .idle
+    private(set) var attempt = 0
     /// Sendings that a crash of the engine kept from leaving; they are no tries of the command.
     private var unsent = 0
     /// Whether the command under way began in an earlier life of the engine.
     private var isInquiring = false
-    private var report: CommandReport?
+    private(set) var report: CommandReport?
     private var lastAct: Act?
-    private var isStopping = false
+    private(set) var isStopping = false
 
     init(target: NodeName?) {
         self.target = target
@@ -128,7 +128,7 @@ struct CommandLane: Hashable, Sendable {
         TouchedWorld.Lane(step: step.key, target: self.target)
     }
 
-    private mutating func move(to phase: Phase, _ step: StepMachine, _ context: inout RunContext) {
+    mutating func move(to phase: Phase, _ step: StepMachine, _ context: inout RunContext) {
         self.phase = phase
         guard case .run(let action) = context.plan[step.state].action, action.effect.changesTheWorld else {
             return
@@ -390,7 +390,7 @@ struct CommandLane: Hashable, Sendable {
     }
 
     /// Leaves the decision to a person, unless the runbook has a route for it.
-    private mutating func undecided(
+    mutating func undecided(
         _ act: Act,
         _ doubt: Doubt,
         _ step: StepMachine,
@@ -422,89 +422,9 @@ struct CommandLane: Hashable, Sendable {
         }
     }
 
-    // MARK: Proof
-
-    private mutating func proveOrFinish(
-        _ act: Act,
-        doubt: Doubt?,
-        _ step: StepMachine,
-        _ context: inout RunContext
-    ) {
-        guard case .run(let action) = context.plan[step.state].action, action.verify != nil else {
-            self.finish(.succeeded, reason: nil, step, &context)
-            return
-        }
-        guard !self.isStopping else {
-            self.finish(.cancelled, reason: "done, and stopped before it was verified", step, &context)
-            return
-        }
-        self.prove(Proof(act: act, until: context.now + action.timeout, doubt: doubt), step, &context)
-    }
-
-    private mutating func prove(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
-            return
-        }
-        let targets = self.target.map { [$0] } ?? []
-        let timeout = min(max(verify.every, .seconds(1)), .seconds(5))
-        guard let order = ProbeOrder(verify.probe, targets: targets, timeout: timeout, context) else {
-            self.giveUp(proof, step, &context)
-            return
-        }
-        let request = context.nextRequest()
-        self.move(to: .proving(proof, request), step, &context)
-        context.ask(for: .probe(request, order))
-    }
-
-    private mutating func judge(
-        _ proof: Proof,
-        _ reports: [ProbeReport],
-        _ step: StepMachine,
-        _ context: inout RunContext
-    ) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
-            return
-        }
-        let results = verify.probe.results(from: reports, for: self.target.map { [$0] } ?? [], context)
-        let result = results.first ?? .null
-        var proof = proof
-        switch context.verdict(on: verify.expect, with: ["result": result, "results": .list(results)]) {
-        case .holds:
-            self.finish(.succeeded, reason: proof.doubt.map { "\($0.reason); verified" }, step, &context)
-            return
-        case .fails:
-            proof.last = "'\(verify.expect.text)' does not hold"
-            proof.isKnown = true
-        case .unknown(let why):
-            proof.last = "'\(verify.expect.text)' cannot be told: \(why)"
-            proof.isKnown = false
-        }
-        guard context.now + verify.every < proof.until else {
-            self.giveUp(proof, step, &context)
-            return
-        }
-        self.move(to: .betweenProofs(proof, until: context.now + verify.every), step, &context)
-    }
-
-    /// The time for the proof is up.
-    ///
-    /// An act that is in doubt and whose absence was seen did not happen, unless it may still run: then it may happen any moment.
-    private mutating func giveUp(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
-        guard let doubt = proof.doubt else {
-            self.fail(.timedOut, reason: "done, but not verified: \(proof.last)", step, &context)
-            return
-        }
-        if proof.isKnown, !doubt.mayStillRun {
-            self.fail(.failed, reason: "\(doubt.reason); it did not happen: \(proof.last)", step, &context)
-        } else {
-            let rest = doubt.mayStillRun ? "\(proof.last), and it may still run" : proof.last
-            self.undecided(proof.act, doubt.with(rest), step, &context)
-        }
-    }
-
     // MARK: Retry and end
 
-    private mutating func fail(
+    mutating func fail(
         _ outcome: Outcome,
         reason: String,
         _ step: StepMachine,
@@ -530,7 +450,7 @@ struct CommandLane: Hashable, Sendable {
         self.move(to: .resting(until: moment), step, &context)
     }
 
-    private mutating func finish(
+    mutating func finish(
         _ outcome: Outcome,
         reason: String?,
         _ step: StepMachine,
@@ -538,22 +458,6 @@ struct CommandLane: Hashable, Sendable {
     ) {
         self.move(to: .over(outcome, reason: reason), step, &context)
         context.note(.targetEnded(step.key, self.target, outcome, reason: reason))
-    }
-
-    /// What expressions see of this target; a target that was never touched has the empty outcome.
-    func result(_ context: RunContext) -> CELValue {
-        var facts: [String: Fact] = [
-            "outcome": .string(self.outcome?.rawValue ?? ""),
-            "succeeded": .bool(self.outcome == .succeeded),
-            "attempts": .int(Int64(self.attempt)),
-            "stdout": .string(self.report?.standardOutput ?? ""),
-            "stderr": .string(self.report?.standardError ?? ""),
-            "problem": .string(self.reason ?? ""),
-        ]
-        if case .exited(let status) = self.report?.ending {
-            facts["exit_status"] = .int(Int64(status))
-        }
-        return NodeValue.result(ResultTypes.command, target: self.target, facts: facts, in: context)
     }
 }
 
