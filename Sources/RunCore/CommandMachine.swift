@@ -20,6 +20,7 @@ struct CommandMachine: Hashable, Sendable {
     private let batch: Batch
     /// The lanes of the batch under way.
     private var active: Range<Int> = 0..<0
+    private var batchesBegun = 0
     private var restUntil: Instant?
     private var haltReason: String?
     private var isStopping = false
@@ -102,7 +103,8 @@ struct CommandMachine: Hashable, Sendable {
 
     private mutating func beginBatch(_ step: StepMachine, _ context: inout RunContext) {
         let first = self.active.upperBound
-        let size = max(1, self.batch.size.resolved(of: self.lanes.count))
+        let size = self.batch.size(ofBatch: self.batchesBegun, of: self.lanes.count)
+        self.batchesBegun += 1
         self.active = first..<min(first + size, self.lanes.count)
         for index in self.active where self.haltReason == nil {
             self.lanes[index].begin(step, &context)

@@ -66,11 +66,25 @@ struct RunContext: Hashable, Sendable {
         return NoticeID("\(self.binding.run)-n\(self.lastNotice)")
     }
 
-    /// What a vote for this step must quote: another plan, target, parameter or message gives another digest.
+    /// What a vote for this step must quote: another plan, target, parameter or message gives another digest, and so does another value of
+    /// anything that was worked out before, such as a list of targets.
     mutating func approvalDigest(of step: StepKey, message: String) -> String {
         let binding = self.bindingDigest ?? self.binding.digest
         self.bindingDigest = binding
-        return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)".utf8)).description
+        let values = self.workedOut.map { "\n\($0.name)=\($0.text)" }.joined()
+        return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)\(values)".utf8)).description
+    }
+
+    /// The values of `set` and of loops around the step, sorted by name; nodes by their names, since their facts go on changing.
+    private var workedOut: [(name: String, text: String)] {
+        var values: [String: CELValue] = [:]
+        for scope in self.scopes {
+            values.merge(scope.variables) { _, inner in inner }
+        }
+        return values.sorted { $0.key < $1.key }.map { name, value in
+            let nodes = NodeValue.names(in: value)
+            return (name, nodes.isEmpty ? value.text : "[\(nodes.map(\.text).joined(separator: ", "))]")
+        }
     }
 
     // MARK: Facts
@@ -227,8 +241,19 @@ struct RunContext: Hashable, Sendable {
             guard self.selections[name] != nil else {
                 return nil
             }
-            return .list(self.nodes(selectedBy: name).map { NodeValue.value(of: $0, in: self) })
+            return self.list(selectedBy: name)
         }
+    }
+
+    /// A list that names nodes which the inventory does not have is unknown: a majority of what is left of it would be none.
+    private func list(selectedBy name: String) -> CELValue {
+        let named = self.plan.selections.first { $0.name == name }?.nodes ?? []
+        let missing = named.filter { self.binding.inventory[$0] == nil }
+        guard missing.isEmpty else {
+            let names = missing.map(\.text).joined(separator: ", ")
+            return .unknown(CELUnknown("'\(name)' names nodes that are not in the inventory: \(names)"))
+        }
+        return .list(self.nodes(selectedBy: name).map { NodeValue.value(of: $0, in: self) })
     }
 
     private var runValue: CELValue {

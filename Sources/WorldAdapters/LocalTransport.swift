@@ -124,17 +124,17 @@ private final class LocalShell: Sendable {
 
     /// Ends everything in the session, and says whether it is gone.
     func end(_ cause: ShellResult.EarlyEnd, after what: String, grace: Duration) async {
-        let session = self.state.withLock { state -> pid_t? in
+        let isFirst = self.state.withLock { state in
             guard !state.isEnding, state.result == nil else {
-                return nil
+                return false
             }
             state.isEnding = true
-            return state.session ?? 0
+            return true
         }
-        guard let session else {
+        guard isFirst else {
             return
         }
-        guard session > 0 else {
+        guard let session = await self.session(within: grace) else {
             self.tell(.broken(reason: "the local shell was not seen to start before \(what)"), isEnding: true)
             return
         }
@@ -149,6 +149,18 @@ private final class LocalShell: Sendable {
             .broken(reason: "the local shell did not end after \(what); what it started may still run"),
             isEnding: true
         )
+    }
+
+    /// The shell may run before we have heard of it.
+    private func session(within grace: Duration) async -> pid_t? {
+        let end = ContinuousClock.now + grace
+        while ContinuousClock.now < end {
+            if let session = self.state.withLock({ $0.session }) {
+                return session
+            }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return nil
     }
 
     private func isGone(_ session: pid_t, within grace: Duration) async -> Bool {

@@ -345,6 +345,47 @@ import Testing
         #expect(try run.start().count == width)
     }
 
+    @Test func `the first batches may be smaller, as the ramp says`() throws {
+        var run = try self.batch("size: 100%, ramp: [1, 50%]")
+        #expect(try run.start() == ["act start zookeeper on zk1"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk2"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk3"])
+        run = try self.batch("size: 2, ramp: [1]")
+        #expect(try run.start() == ["act start zookeeper on zk1"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk2", "act start zookeeper on zk3"])
+    }
+
+    @Test func `targets go in the order that was asked for, the leader last`() throws {
+        var run = try self.batch("order: \"target.mode == 'leader'\"")
+        #expect(try run.start() == ["observe zk1 zk2 zk3"])
+        let facts = serving("zk1", "zk2", "zk3").mapValues { $0.merging(["mode": .string("follower")]) { $1 } }
+        let leading = facts.merging(["zk1": ["mode": .string("leader")]]) { $1 }
+        #expect(try run.observed(leading) == ["act start zookeeper on zk2"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk3"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk1"])
+    }
+
+    @Test func `an order that cannot be told touches nobody`() throws {
+        var run = try self.batch("order: \"target.mode == 'leader'\"")
+        try run.start()
+        let lines = try run.observed(["zk1": ["mode": .string("leader")]])
+        #expect(lines.first?.contains("cannot be told") == true, "\(lines)")
+        #expect(run.acts == [])
+    }
+
+    @Test func `a list that names nodes which are not there is refused with their names`() throws {
+        var run = try Transcript(
+            runbook("  - id: act\n    run: { targets: some, service: zookeeper, do: start }").replacing(
+                "targets:\n",
+                with: "targets:\n  some: { nodes: [zk1, zk8, zk9] }\n",
+                maxReplacements: 1
+            )
+        )
+        let lines = try run.start()
+        #expect(lines.first?.contains("'some' names nodes that are not in the inventory: zk8, zk9") == true, "\(lines)")
+        #expect(run.acts == [])
+    }
+
     @Test func `between batches there is a pause, and none after the last`() throws {
         var run = try self.batch("size: 2, pause: 30s")
         try run.start()
