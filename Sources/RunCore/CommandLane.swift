@@ -8,17 +8,22 @@ import RunVocabulary
 /// Carries the command to one target: condition, act, proof, retry.
 ///
 /// ```
-///     begin ─▶ checking ─▶ acting ──ended──▶ proving ──▶ over(succeeded)
-///                │ refused    │ failed          │ not shown
-///                ▼            ▼                 ▼
-///              over        resting ─▶ checking  (retry)
-///                             │ in doubt: proving alone, else over(in_doubt), else asking a person
+///     begin ─▶ queued ─▶ checking ─▶ acting ──ended──▶ proving ──▶ over(succeeded)
+///                           │ refused    │ failed          │ not shown
+///                           ▼            ▼                 ▼
+///                         over        resting ─▶ queued    (retry)
+///                                        │ in doubt: proving alone, else over(in_doubt), else asking a person
 /// ```
 ///
 /// A new effect is sent only after the one before is settled: failed, confirmed gone, or decided by a person.
+///
+/// A command with `require` that changes the world waits in the queue while another command of the run is under way: looked for, sent,
+/// proved or in doubt. No look could be sure to show what that one does, and two could pass on the same facts.
 struct CommandLane: Hashable, Sendable {
-    private enum Phase: Hashable, Sendable {
+    enum Phase: Hashable, Sendable {
         case idle
+        /// Waits until no other command is under way.
+        case queued
         /// Waits for the facts that `require` reads.
         case checking(RequestID)
         case acting(Act, hasBegun: Bool)
@@ -27,36 +32,61 @@ struct CommandLane: Hashable, Sendable {
         case betweenProofs(Proof, until: Instant)
         case resting(until: Instant)
         /// Nothing but a person can tell what happened.
-        case undecided(Act, reason: String)
+        case undecided(Act, Doubt)
         case over(Outcome, reason: String?)
+        /// Never begun, because the step was halted before.
+        case leftAlone
     }
 
-    private struct Proof: Hashable, Sendable {
+    struct Doubt: Hashable, Sendable {
+        let reason: String
+        /// Whether it may be running, or may yet begin: to see no trace of it proves nothing then.
+        let mayStillRun: Bool
+
+        func with(_ more: String) -> Doubt {
+            Doubt(reason: "\(self.reason); \(more)", mayStillRun: self.mayStillRun)
+        }
+    }
+
+    struct Proof: Hashable, Sendable {
         let act: Act
         let until: Instant
         /// Why the act is in doubt, when it is.
-        let doubt: String?
+        let doubt: Doubt?
         var last = "it was not looked at"
         /// Whether the last look could tell.
         var isKnown = false
     }
 
     let target: NodeName?
-    private var phase: Phase = .idle
-    private var attempt = 0
+    private(set) var phase: Phase = .idle
+    private(set) var attempt = 0
     /// Sendings that a crash of the engine kept from leaving; they are no tries of the command.
     private var unsent = 0
     /// Whether the command under way began in an earlier life of the engine.
     private var isInquiring = false
-    private var report: CommandReport?
-    private var isStopping = false
+    private(set) var report: CommandReport?
+    private var lastAct: Act?
+    private(set) var isStopping = false
 
     init(target: NodeName?) {
         self.target = target
     }
 
     var isOver: Bool {
-        if case .over = self.phase { true } else { false }
+        switch self.phase {
+        case .over, .leftAlone: true
+        case .idle, .queued, .checking, .acting, .proving, .betweenProofs, .resting, .undecided: false
+        }
+    }
+
+    var isQueued: Bool {
+        self.phase == .queued
+    }
+
+    /// Whether nothing was sent to the target.
+    var isUntouched: Bool {
+        self.attempt == 0 && (self.phase == .queued || self.phase == .leftAlone || self.phase == .idle)
     }
 
     var outcome: Outcome? {
@@ -80,7 +110,7 @@ struct CommandLane: Hashable, Sendable {
     }
 
     var doubt: String? {
-        if case .undecided(_, let reason) = self.phase { reason } else { nil }
+        if case .undecided(_, let doubt) = self.phase { doubt.reason } else { nil }
     }
 
     var inFlight: Act? {
@@ -90,7 +120,24 @@ struct CommandLane: Hashable, Sendable {
     var wakeAt: Instant? {
         switch self.phase {
         case .resting(let until), .betweenProofs(_, let until): until
-        case .idle, .checking, .acting, .proving, .undecided, .over: nil
+        case .idle, .queued, .checking, .acting, .proving, .undecided, .over, .leftAlone: nil
+        }
+    }
+
+    private func name(_ step: StepMachine) -> TouchedWorld.Lane {
+        TouchedWorld.Lane(step: step.key, target: self.target)
+    }
+
+    mutating func move(to phase: Phase, _ step: StepMachine, _ context: inout RunContext) {
+        self.phase = phase
+        guard case .run(let action) = context.plan[step.state].action, action.effect.changesTheWorld else {
+            return
+        }
+        switch phase {
+        case .checking, .acting, .proving, .betweenProofs, .undecided:
+            context.place(self.name(step), .underWay)
+        case .queued: context.place(self.name(step), .queued)
+        case .idle, .resting, .over, .leftAlone: context.place(self.name(step), nil)
         }
     }
 
@@ -103,13 +150,18 @@ struct CommandLane: Hashable, Sendable {
     mutating func handle(_ event: RunEvent, _ step: StepMachine, _ context: inout RunContext) {
         switch (self.phase, event) {
         case (.checking(let request), .observed(let answered, let reports, _)) where request == answered:
-            context.observe(reports)
-            self.checkRequirement(step, &context)
+            if context.observe(reports, answering: request) {
+                self.checkRequirement(step, &context)
+            } else {
+                self.check(step, &context)
+            }
+        case (.queued, _) where context.isAlone(self.name(step)):
+            self.check(step, &context)
         case (.acting(let act, _), .began(let effect, _)) where act.effect == effect:
             if act.effectClass.changesTheWorld {
                 context.worldChanged()
             }
-            self.phase = .acting(act, hasBegun: true)
+            self.move(to: .acting(act, hasBegun: true), step, &context)
         case (.acting(let act, _), .ended(let effect, let report, _)) where act.effect == effect:
             self.end(act, report, step, &context)
         case (.proving(let proof, let request), .probed(let answered, let reports, _)) where request == answered:
@@ -121,7 +173,30 @@ struct CommandLane: Hashable, Sendable {
         case (.undecided(let act, _), .settled(let key, let settlement, _))
         where key == step.key && (settlement.target == nil || settlement.target == self.target):
             self.settle(act, settlement, step, &context)
-        default: break
+        case (.undecided(let act, _), .ended(let effect, let report, _)) where act.effect == effect:
+            // The next engine asked the host again.
+            self.end(act, report, step, &context)
+        default: self.noteStrayEnd(event, step, &context)
+        }
+    }
+
+    /// Says that the end of an earlier sending came when nobody waited for it any more.
+    private func noteStrayEnd(_ event: RunEvent, _ step: StepMachine, _ context: inout RunContext) {
+        guard case .ended(let effect, _, _) = event, let last = self.lastAct else {
+            return
+        }
+        for attempt in 1...max(last.attempt, 1)
+        where effect == EffectID(run: context.binding.run, step: step.key, target: self.target, attempt: attempt) {
+            let place = self.target.map { " on \($0)" } ?? ""
+            let what = "the end of '\(last.summary)'\(place), attempt \(attempt), came after it was settled"
+            context.note(.ignored(.notWaitedFor(what)))
+        }
+    }
+
+    /// Leaves the target alone when nothing was sent to it yet.
+    mutating func leaveAlone(_ step: StepMachine, _ context: inout RunContext) {
+        if self.isUntouched {
+            self.move(to: .leftAlone, step, &context)
         }
     }
 
@@ -139,9 +214,9 @@ struct CommandLane: Hashable, Sendable {
             }
         case .acting(_, hasBegun: false) where self.isStopping:
             self.finish(.cancelled, reason: "stopped before it was sent", step, &context)
-        case .checking, .proving, .betweenProofs, .resting, .undecided:
+        case .queued, .checking, .proving, .betweenProofs, .resting, .undecided:
             self.isStopping ? self.stop(step, &context) : self.goOn(step, &context)
-        case .acting, .idle, .over: self.goOn(step, &context)
+        case .acting, .idle, .over, .leftAlone: self.goOn(step, &context)
         }
     }
 
@@ -153,8 +228,15 @@ struct CommandLane: Hashable, Sendable {
             self.attempt -= 1
             self.check(step, &context)
         case .proving(let proof, _): self.prove(proof, step, &context)
-        case .undecided(_, let reason): context.note(.inDoubt(step.key, self.target, reason: reason))
-        case .idle, .betweenProofs, .resting, .over: break
+        case .undecided(let act, let doubt):
+            context.note(.inDoubt(step.key, self.target, reason: doubt.reason))
+            if act.repeating != .never {
+                // The host may be there again, and its receipt tells more than any person.
+                self.isInquiring = true
+                context.ask(for: .inquire(act))
+            }
+        case .queued: self.check(step, &context)
+        case .idle, .betweenProofs, .resting, .over, .leftAlone: break
         }
     }
 
@@ -170,13 +252,13 @@ struct CommandLane: Hashable, Sendable {
         case .acting(_, hasBegun: false): self.finish(.cancelled, reason: "stopped before it was sent", step, &context)
         case .proving(let proof, _), .betweenProofs(let proof, _):
             if let doubt = proof.doubt {
-                self.finish(.inDoubt, reason: doubt, step, &context)
+                self.finish(.inDoubt, reason: doubt.reason, step, &context)
             } else {
                 self.finish(.cancelled, reason: "stopped before it was verified", step, &context)
             }
-        case .undecided(_, let reason): self.finish(.inDoubt, reason: reason, step, &context)
-        case .idle, .checking, .resting: self.finish(.cancelled, reason: nil, step, &context)
-        case .over: break
+        case .undecided(_, let doubt): self.finish(.inDoubt, reason: doubt.reason, step, &context)
+        case .idle, .queued, .checking, .resting: self.finish(.cancelled, reason: nil, step, &context)
+        case .over, .leftAlone: break
         }
     }
 
@@ -187,14 +269,33 @@ struct CommandLane: Hashable, Sendable {
             self.act(step, &context)
             return
         }
+        guard self.isFirst(step, &context) else {
+            return
+        }
         let stale = context.staleNodes(for: requirement)
         guard stale.isEmpty else {
             let request = context.nextRequest()
-            self.phase = .checking(request)
+            self.move(to: .checking(request), step, &context)
             context.ask(for: .observe(request, nodes: stale))
             return
         }
         self.checkRequirement(step, &context)
+    }
+
+    /// Whether it is this lane's turn; it waits in the queue otherwise.
+    private mutating func isFirst(_ step: StepMachine, _ context: inout RunContext) -> Bool {
+        guard case .run(let action) = context.plan[step.state].action, action.effect.changesTheWorld else {
+            return true
+        }
+        guard !context.isAlone(self.name(step)) else {
+            return true
+        }
+        if self.phase != .queued, let other = context.actUnderWay {
+            let who = "\(other.step)\(other.target.map { " on \($0)" } ?? "")"
+            context.note(.waiting(step.key, self.target, reason: "'require' is looked at when \(who) is over"))
+        }
+        self.move(to: .queued, step, &context)
+        return false
     }
 
     private mutating func checkRequirement(_ step: StepMachine, _ context: inout RunContext) {
@@ -231,8 +332,9 @@ struct CommandLane: Hashable, Sendable {
                 repeating: action.repeating,
                 timeout: action.timeout
             )
-            self.phase = .acting(act, hasBegun: false)
+            self.move(to: .acting(act, hasBegun: false), step, &context)
             self.isInquiring = false
+            self.lastAct = act
             context.ask(for: .act(act))
         }
     }
@@ -258,7 +360,8 @@ struct CommandLane: Hashable, Sendable {
         case .notSent(let reason) where self.isInquiring && !self.isStopping:
             self.sendAnew(reason, step, &context)
         case .notSent(let reason): self.fail(.failed, reason: "not sent: \(reason)", step, &context)
-        case .inDoubt(let reason): self.doubt(act, reason, step, &context)
+        case .inDoubt(let reason, let mayStillRun):
+            self.doubt(act, Doubt(reason: reason, mayStillRun: mayStillRun), step, &context)
         }
     }
 
@@ -273,31 +376,31 @@ struct CommandLane: Hashable, Sendable {
         self.check(step, &context)
     }
 
-    private mutating func doubt(_ act: Act, _ reason: String, _ step: StepMachine, _ context: inout RunContext) {
+    private mutating func doubt(_ act: Act, _ doubt: Doubt, _ step: StepMachine, _ context: inout RunContext) {
         guard case .run(let action) = context.plan[step.state].action else {
             return
         }
         if action.verify != nil, !self.isStopping {
-            self.proveOrFinish(act, doubt: reason, step, &context)
-        } else if act.repeating == .safe {
-            self.fail(.failed, reason: "in doubt, and safe to repeat: \(reason)", step, &context)
+            self.proveOrFinish(act, doubt: doubt, step, &context)
+        } else if act.repeating == .safe, !doubt.mayStillRun {
+            self.fail(.failed, reason: "in doubt, and safe to repeat: \(doubt.reason)", step, &context)
         } else {
-            self.undecided(act, reason, step, &context)
+            self.undecided(act, doubt, step, &context)
         }
     }
 
     /// Leaves the decision to a person, unless the runbook has a route for it.
-    private mutating func undecided(
+    mutating func undecided(
         _ act: Act,
-        _ reason: String,
+        _ doubt: Doubt,
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
-        context.note(.inDoubt(step.key, self.target, reason: reason))
+        context.note(.inDoubt(step.key, self.target, reason: doubt.reason))
         if context.plan[step.state].routes.inDoubt != nil || self.isStopping {
-            self.finish(.inDoubt, reason: reason, step, &context)
+            self.finish(.inDoubt, reason: doubt.reason, step, &context)
         } else {
-            self.phase = .undecided(act, reason: reason)
+            self.move(to: .undecided(act, doubt), step, &context)
         }
     }
 
@@ -307,6 +410,9 @@ struct CommandLane: Hashable, Sendable {
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
+        if act.effectClass.changesTheWorld {
+            context.worldChanged()
+        }
         let said = "\(settlement.by) says that it \(settlement.happened ? "happened" : "did not happen")"
         let reason = "\(said): \(settlement.because)"
         if settlement.happened {
@@ -316,88 +422,9 @@ struct CommandLane: Hashable, Sendable {
         }
     }
 
-    // MARK: Proof
-
-    private mutating func proveOrFinish(
-        _ act: Act,
-        doubt: String?,
-        _ step: StepMachine,
-        _ context: inout RunContext
-    ) {
-        guard case .run(let action) = context.plan[step.state].action, action.verify != nil else {
-            self.finish(.succeeded, reason: nil, step, &context)
-            return
-        }
-        guard !self.isStopping else {
-            self.finish(.cancelled, reason: "done, and stopped before it was verified", step, &context)
-            return
-        }
-        self.prove(Proof(act: act, until: context.now + action.timeout, doubt: doubt), step, &context)
-    }
-
-    private mutating func prove(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
-            return
-        }
-        let targets = self.target.map { [$0] } ?? []
-        let timeout = min(max(verify.every, .seconds(1)), .seconds(5))
-        guard let order = ProbeOrder(verify.probe, targets: targets, timeout: timeout, context) else {
-            self.giveUp(proof, step, &context)
-            return
-        }
-        let request = context.nextRequest()
-        self.phase = .proving(proof, request)
-        context.ask(for: .probe(request, order))
-    }
-
-    private mutating func judge(
-        _ proof: Proof,
-        _ reports: [ProbeReport],
-        _ step: StepMachine,
-        _ context: inout RunContext
-    ) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
-            return
-        }
-        let results = verify.probe.results(from: reports, for: self.target.map { [$0] } ?? [], context)
-        let result = results.first ?? .null
-        var proof = proof
-        switch context.verdict(on: verify.expect, with: ["result": result, "results": .list(results)]) {
-        case .holds:
-            self.finish(.succeeded, reason: proof.doubt.map { "\($0); verified" }, step, &context)
-            return
-        case .fails:
-            proof.last = "'\(verify.expect.text)' does not hold"
-            proof.isKnown = true
-        case .unknown(let why):
-            proof.last = "'\(verify.expect.text)' cannot be told: \(why)"
-            proof.isKnown = false
-        }
-        guard context.now + verify.every < proof.until else {
-            self.giveUp(proof, step, &context)
-            return
-        }
-        self.phase = .betweenProofs(proof, until: context.now + verify.every)
-    }
-
-    /// The time for the proof is up.
-    ///
-    /// An act that is in doubt and whose absence was seen did not happen.
-    private mutating func giveUp(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
-        guard let doubt = proof.doubt else {
-            self.fail(.timedOut, reason: "done, but not verified: \(proof.last)", step, &context)
-            return
-        }
-        if proof.isKnown {
-            self.fail(.failed, reason: "\(doubt); it did not happen: \(proof.last)", step, &context)
-        } else {
-            self.undecided(proof.act, "\(doubt); \(proof.last)", step, &context)
-        }
-    }
-
     // MARK: Retry and end
 
-    private mutating func fail(
+    mutating func fail(
         _ outcome: Outcome,
         reason: String,
         _ step: StepMachine,
@@ -420,33 +447,17 @@ struct CommandLane: Hashable, Sendable {
             ? Jitter.shorten(longest, by: "\(step.key).\(self.target?.text ?? "").\(self.attempt)") : longest
         let moment = context.now + wait
         context.note(.retrying(step.key, self.target, attempt: self.attempt + 1, at: moment, reason: reason))
-        self.phase = .resting(until: moment)
+        self.move(to: .resting(until: moment), step, &context)
     }
 
-    private mutating func finish(
+    mutating func finish(
         _ outcome: Outcome,
         reason: String?,
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
-        self.phase = .over(outcome, reason: reason)
+        self.move(to: .over(outcome, reason: reason), step, &context)
         context.note(.targetEnded(step.key, self.target, outcome, reason: reason))
-    }
-
-    /// What expressions see of this target; a target that was never touched has the empty outcome.
-    func result(_ context: RunContext) -> CELValue {
-        var facts: [String: Fact] = [
-            "outcome": .string(self.outcome?.rawValue ?? ""),
-            "succeeded": .bool(self.outcome == .succeeded),
-            "attempts": .int(Int64(self.attempt)),
-            "stdout": .string(self.report?.standardOutput ?? ""),
-            "stderr": .string(self.report?.standardError ?? ""),
-            "problem": .string(self.reason ?? ""),
-        ]
-        if case .exited(let status) = self.report?.ending {
-            facts["exit_status"] = .int(Int64(status))
-        }
-        return NodeValue.result(ResultTypes.command, target: self.target, facts: facts, in: context)
     }
 }
 

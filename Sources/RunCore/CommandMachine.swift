@@ -13,12 +13,14 @@ import RunVocabulary
 ///                    └──────────────────────────────────────▶ completion
 /// ```
 ///
-/// Failures are counted over the whole step. Once halted, no further target is touched; the lanes under way are carried to their end.
+/// Failures are counted over the whole step. Once halted, no further target is touched, nor one of the batch that still waits for its turn;
+/// the lanes under way are carried to their end.
 struct CommandMachine: Hashable, Sendable {
     private var lanes: [CommandLane]
     private let batch: Batch
     /// The lanes of the batch under way.
     private var active: Range<Int> = 0..<0
+    private var batchesBegun = 0
     private var restUntil: Instant?
     private var haltReason: String?
     private var isStopping = false
@@ -42,8 +44,14 @@ struct CommandMachine: Hashable, Sendable {
             self.restUntil = nil
             self.beginBatch(step, &context)
         }
-        for index in self.active where !self.lanes[index].isOver {
+        for index in self.active where !self.lanes[index].isOver && !self.lanes[index].isQueued {
             self.lanes[index].handle(event, step, &context)
+        }
+        // Who waits for a turn hears of it after the others: one of them may just have halted the step.
+        self.judgeHalt(step, &context)
+        for index in self.active where self.lanes[index].isQueued {
+            self.lanes[index].handle(event, step, &context)
+            self.judgeHalt(after: index, step, &context)
         }
         return self.goOn(step, &context)
     }
@@ -51,6 +59,7 @@ struct CommandMachine: Hashable, Sendable {
     mutating func resume(_ step: StepMachine, _ context: inout RunContext) -> StepCompletion? {
         for index in self.active where !self.lanes[index].isOver {
             self.lanes[index].resume(step, &context)
+            self.judgeHalt(after: index, step, &context)
         }
         return self.goOn(step, &context)
     }
@@ -94,10 +103,18 @@ struct CommandMachine: Hashable, Sendable {
 
     private mutating func beginBatch(_ step: StepMachine, _ context: inout RunContext) {
         let first = self.active.upperBound
-        let size = max(1, self.batch.size.resolved(of: self.lanes.count))
+        let size = self.batch.size(ofBatch: self.batchesBegun, of: self.lanes.count)
+        self.batchesBegun += 1
         self.active = first..<min(first + size, self.lanes.count)
-        for index in self.active {
+        for index in self.active where self.haltReason == nil {
             self.lanes[index].begin(step, &context)
+            self.judgeHalt(after: index, step, &context)
+        }
+    }
+
+    private mutating func judgeHalt(after index: Int, _ step: StepMachine, _ context: inout RunContext) {
+        if self.lanes[index].isOver {
+            self.judgeHalt(step, &context)
         }
     }
 
@@ -117,17 +134,25 @@ struct CommandMachine: Hashable, Sendable {
     }
 
     private mutating func judgeHalt(_ step: StepMachine, _ context: inout RunContext) {
-        guard self.haltReason == nil else {
+        guard !self.isStopping else {
             return
         }
         let bad = self.lanes.filter { $0.isFailure }
         let allowed = self.batch.maxFailures.resolved(of: self.lanes.count)
-        let refused = bad.first { $0.outcome == .refused }
+        // What is refused or in doubt halts whatever may fail: the next target would not be safer.
+        let refused = bad.first { $0.outcome == .refused } ?? bad.first { $0.outcome == .inDoubt }
         guard refused != nil || bad.count > allowed, let worst = refused ?? bad.last else {
             return
         }
+        let wasHalted = self.haltReason != nil
         self.haltReason = worst.explanation
-        let untouched = self.lanes.count - self.active.upperBound
+        guard !wasHalted else {
+            return
+        }
+        for index in self.active {
+            self.lanes[index].leaveAlone(step, &context)
+        }
+        let untouched = self.lanes.count { $0.isUntouched }
         if untouched > 0, let reason = self.haltReason {
             context.note(.halted(step.key, reason: "\(reason); \(untouched) more are left alone"))
         }

@@ -7,8 +7,8 @@ import RunVocabulary
 
 /// Walks the body of a `for_each` once for each element, at most `serial` at a time.
 ///
-/// After `stop_after_failures` failed iterations no further one begins; those under way are walked to their end. A `finish` inside
-/// the body ends the run, once the other iterations under way are at their end; of two the first counts.
+/// After `stop_after_failures` failed iterations no further one begins, and those under way are stopped. So they are after a `finish`
+/// inside the body, which ends the run once they are at their end; of two the first counts. What is left in doubt is the stronger word.
 struct LoopMachine: Hashable, Sendable {
     private struct Iteration: Hashable, Sendable {
         let index: Int
@@ -28,6 +28,8 @@ struct LoopMachine: Hashable, Sendable {
     private var lastFailure: String?
     private var restUntil: Instant?
     private var isStopping = false
+    /// Whether the iterations under way were told to stop.
+    private var hasToldToStop = false
     private var finish: Finish? {
         didSet { self.isStopping = self.isStopping || self.finish != nil }
     }
@@ -74,6 +76,7 @@ struct LoopMachine: Hashable, Sendable {
 
     mutating func stop(_ step: StepMachine, _ context: inout RunContext) -> StepCompletion? {
         self.isStopping = true
+        self.hasToldToStop = true
         self.eachRunning(step, &context) { sequence, context in
             sequence.cancel(&context)
         }
@@ -129,7 +132,9 @@ struct LoopMachine: Hashable, Sendable {
         case .failed(let key, let outcome, let reason):
             self.outcomes[index] = outcome
             self.failures += 1
-            self.lastFailure = "\(key): \(reason)"
+            if !self.hasToldToStop || outcome == .inDoubt {
+                self.lastFailure = "\(key): \(reason)"
+            }
             if !self.isStopping, self.failures >= action.stopAfterFailures, self.next < self.elements.count {
                 context.note(.halted(step.key, reason: self.lastFailure ?? ""))
             }
@@ -158,8 +163,20 @@ struct LoopMachine: Hashable, Sendable {
                 self.running.append(Iteration(index: index, sequence: sequence))
             }
         }
+        self.stopOthers(action, step, &context)
         let isOver = self.running.isEmpty && self.restUntil == nil || self.running.isEmpty && self.isHalted(action)
         return isOver ? self.completion(context) : nil
+    }
+
+    /// Stops the iterations under way once one of them has decided that the loop ends.
+    private mutating func stopOthers(_ action: ForEachAction, _ step: StepMachine, _ context: inout RunContext) {
+        guard !self.hasToldToStop, self.finish != nil || self.failures >= action.stopAfterFailures else {
+            return
+        }
+        self.hasToldToStop = true
+        self.eachRunning(step, &context) { sequence, context in
+            sequence.cancel(&context)
+        }
     }
 
     private func isHalted(_ action: ForEachAction) -> Bool {
@@ -173,10 +190,11 @@ struct LoopMachine: Hashable, Sendable {
     private func completion(_ context: RunContext) -> StepCompletion {
         var completion = StepCompletion(self.failures > 0 ? .failed : .succeeded, reason: self.lastFailure)
         if self.isStopping, self.finish == nil {
-            let isInDoubt = self.outcomes.values.contains(.inDoubt)
-            completion = StepCompletion(isInDoubt ? .inDoubt : .cancelled, reason: self.lastFailure ?? "stopped")
+            completion = StepCompletion(.cancelled, reason: self.lastFailure ?? "stopped")
         }
-        if let finish = self.finish {
+        if self.outcomes.values.contains(.inDoubt) {
+            completion.outcome = .inDoubt
+        } else if let finish = self.finish {
             completion.finish = finish.outcome
             completion.reason = finish.reason
         }

@@ -41,7 +41,7 @@ enum NodeValue {
                 observation.facts[field]?.value
                 ?? .unknown(CELUnknown("\(name): '\(field)' was not observed\(self.cause(in: observation.facts))"))
         }
-        fields["observed_at"] = self.timestamp(observation.at)
+        fields["observed_at"] = self.timestamp(observation.asked.at)
     }
 
     /// Why a field is missing, as far as the report says.

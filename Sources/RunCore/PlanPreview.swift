@@ -247,8 +247,7 @@ package struct PlanPreview: Sendable {
             return (span, span)
         case .run(let action):
             let count = max(targets?.most ?? 1, 1)
-            let size = max(action.batch.size.resolved(of: count), 1)
-            let batches = (count + size - 1) / size
+            let batches = action.batch.count(of: count)
             let pauses = action.batch.pause * (batches - 1)
             let attempts = state.retry?.attempts ?? 1
             let waits = (1..<max(attempts, 1)).reduce(Milliseconds.zero) { sum, number in
@@ -256,7 +255,9 @@ package struct PlanPreview: Sendable {
             }
             let proof = action.verify == nil ? Milliseconds.zero : action.timeout
             let one = (action.timeout + Self.stopping + proof) * attempts + waits
-            return (pauses, one * batches + pauses)
+            // Under a condition they go one after the other, whatever the batch.
+            let isSingle = state.require != nil && action.effect.changesTheWorld
+            return (pauses, one * (isSingle ? count : batches) + pauses)
         case .notify: return (.zero, .seconds(30))
         case .choose, .set, .finish, .forEach: return (.zero, .zero)
         }

@@ -18,8 +18,8 @@ struct RunContext: Hashable, Sendable {
     /// The step that last failed, and why; what `run.step` and `run.reason` say.
     var failedStep = ""
     var reason = ""
-    /// When one of our own commands last began or ended: what was seen up to then is no longer the world.
-    private var changedAt: Instant?
+    /// What we asked of the world, what it said, and which of our own commands may change it.
+    private var touched = TouchedWorld()
     private var observations: [NodeName: Observation] = [:]
     private var selections: [String: [NodeName]] = [:]
     private var lastRequest = 0
@@ -39,6 +39,11 @@ struct RunContext: Hashable, Sendable {
     // MARK: Asking the world
 
     mutating func ask(for effect: RunEffect) {
+        switch effect {
+        case .observe(let request, _): self.touched.ask(request, at: self.now)
+        case .act(let act) where act.effectClass.changesTheWorld: self.worldChanged()
+        default: break
+        }
         self.effects.append(effect)
     }
 
@@ -61,32 +66,83 @@ struct RunContext: Hashable, Sendable {
         return NoticeID("\(self.binding.run)-n\(self.lastNotice)")
     }
 
-    /// What a vote for this step must quote: another plan, target, parameter or message gives another digest.
+    /// What a vote for this step must quote: another plan, target, parameter or message gives another digest, and so does another value of
+    /// anything that was worked out before, such as a list of targets.
     mutating func approvalDigest(of step: StepKey, message: String) -> String {
         let binding = self.bindingDigest ?? self.binding.digest
         self.bindingDigest = binding
-        return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)".utf8)).description
+        let values = self.workedOut.map { "\n\($0.name)=\($0.text)" }.joined()
+        return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)\(values)".utf8)).description
+    }
+
+    /// The values of `set` and of loops around the step, sorted by name; nodes by their names, since their facts go on changing.
+    private var workedOut: [(name: String, text: String)] {
+        var values: [String: CELValue] = [:]
+        for scope in self.scopes {
+            values.merge(scope.variables) { _, inner in inner }
+        }
+        return values.sorted { $0.key < $1.key }.map { name, value in
+            let nodes = NodeValue.names(in: value)
+            return (name, nodes.isEmpty ? value.text : "[\(nodes.map(\.text).joined(separator: ", "))]")
+        }
     }
 
     // MARK: Facts
 
     struct Observation: Hashable, Sendable {
         var facts: [String: Fact]
-        var at: Instant
+        /// When it was asked for: an answer may take long, and tells nothing of what was done while it was under way.
+        var asked: TouchedWorld.Question
     }
 
+    /// Takes facts that are as young as this moment.
     mutating func observe(_ reports: [ProbeReport]) {
+        self.observe(reports, asked: self.touched.question(at: self.now))
+    }
+
+    /// Takes the answer to a question.
+    ///
+    /// - Returns: whether it may decide something: none of our own commands was asked for, began or ended since it was asked. Every
+    ///   further look takes a further command, so looking again comes to an end.
+    mutating func observe(_ reports: [ProbeReport], answering request: RequestID) -> Bool {
+        let asked = self.touched.close(request, orAt: self.now)
+        self.observe(reports, asked: asked)
+        return !self.touched.hasChanged(since: asked)
+    }
+
+    private mutating func observe(_ reports: [ProbeReport], asked: TouchedWorld.Question) {
         for report in reports {
             guard let target = report.target else {
                 continue
             }
-            self.observations[target] = Observation(facts: report.facts, at: self.now)
+            self.observations[target] = Observation(facts: report.facts, asked: asked)
         }
     }
 
     /// Makes everything seen so far stale, because we have touched the world.
     mutating func worldChanged() {
-        self.changedAt = self.now
+        self.touched.change()
+    }
+
+    // MARK: Acts under way
+
+    /// Whether no command of another lane is under way: no look can be sure to show what that one does.
+    func isAlone(_ lane: TouchedWorld.Lane) -> Bool {
+        self.touched.isAlone(lane)
+    }
+
+    /// One of those that are waited for.
+    var actUnderWay: TouchedWorld.Lane? {
+        self.touched.actUnderWay
+    }
+
+    mutating func place(_ lane: TouchedWorld.Lane, _ standing: TouchedWorld.Standing?) {
+        self.touched.place(lane, standing)
+    }
+
+    /// Whether a lane that waits for its turn may have it now; asked once for each time that this comes true.
+    mutating func hasFreeTurn() -> Bool {
+        self.touched.hasFreeTurn()
     }
 
     func observation(of node: NodeName) -> Observation? {
@@ -108,10 +164,10 @@ struct RunContext: Hashable, Sendable {
         guard let observation = self.observations[node] else {
             return true
         }
-        if let changedAt = self.changedAt, observation.at <= changedAt {
+        if self.touched.hasChanged(since: observation.asked) {
             return true
         }
-        return self.now.elapsed(since: observation.at) > self.plan.fresh
+        return self.now.elapsed(since: observation.asked.at) > self.plan.fresh
     }
 
     private func nodes(readAs name: String) -> [NodeName] {
@@ -185,8 +241,19 @@ struct RunContext: Hashable, Sendable {
             guard self.selections[name] != nil else {
                 return nil
             }
-            return .list(self.nodes(selectedBy: name).map { NodeValue.value(of: $0, in: self) })
+            return self.list(selectedBy: name)
         }
+    }
+
+    /// A list that names nodes which the inventory does not have is unknown: a majority of what is left of it would be none.
+    private func list(selectedBy name: String) -> CELValue {
+        let named = self.plan.selections.first { $0.name == name }?.nodes ?? []
+        let missing = named.filter { self.binding.inventory[$0] == nil }
+        guard missing.isEmpty else {
+            let names = missing.map(\.text).joined(separator: ", ")
+            return .unknown(CELUnknown("'\(name)' names nodes that are not in the inventory: \(names)"))
+        }
+        return .list(self.nodes(selectedBy: name).map { NodeValue.value(of: $0, in: self) })
     }
 
     private var runValue: CELValue {

@@ -243,9 +243,10 @@ extension CommandReport {
         case .notSent(let reason):
             writer.field("ending", "not_sent")
             writer.field("reason", reason)
-        case .inDoubt(let reason):
+        case .inDoubt(let reason, let mayStillRun):
             writer.field("ending", "in_doubt")
             writer.field("reason", reason)
+            writer.field("may_still_run", mayStillRun)
         }
         if !self.standardOutput.isEmpty {
             writer.field("stdout", self.standardOutput)
@@ -266,7 +267,10 @@ extension CommandReport {
         case "timed_out": ending = .timedOut
         case "stopped": ending = .stopped
         case "not_sent": ending = .notSent(reason: try reader.text("reason"))
-        case "in_doubt": ending = .inDoubt(reason: try reader.text("reason"))
+        case "in_doubt":
+            // Records of older engines do not say: the worse is taken for true.
+            let mayStillRun = reader.body["may_still_run"]?.boolValue ?? true
+            ending = .inDoubt(reason: try reader.text("reason"), mayStillRun: mayStillRun)
         case let other: throw ReplayError("a command cannot have ended by '\(other)'")
         }
         self.init(

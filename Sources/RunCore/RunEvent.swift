@@ -59,8 +59,10 @@ package struct CommandReport: Hashable, Sendable {
         case stopped
         /// Not a byte of it ran, and it never will.
         case notSent(reason: String)
-        /// It may or may not have happened, or may still be running.
-        case inDoubt(reason: String)
+        /// It may or may not have happened.
+        ///
+        /// *May still run*: nothing rules out that it is running, or may yet begin. To see no trace of it is no proof then.
+        case inDoubt(reason: String, mayStillRun: Bool = true)
     }
 
     package var ending: Ending

@@ -100,6 +100,10 @@ package struct RunMachine: Hashable, Sendable {
             self.refuseStray(event)
             self.move { sequence, context in sequence.handle(event, &context) }
         }
+        while self.context.hasFreeTurn() {
+            // Whoever waited for a command to be over may stand before it in order, and has not heard of it.
+            self.move { $0.handle(.clockReached(at: $1.now), &$1) }
+        }
         return self.context.takeEffects()
     }
 

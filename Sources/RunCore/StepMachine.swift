@@ -72,11 +72,9 @@ struct StepMachine: Hashable, Sendable {
         }
         switch (self.phase, event) {
         case (.guarding(let request), .observed(let answered, let reports, _)) where request == answered:
-            context.observe(reports)
-            return self.passGuard(&context)
+            return context.observe(reports, answering: request) ? self.passGuard(&context) : self.enter(&context)
         case (.preparing(let request), .observed(let answered, let reports, _)) where request == answered:
-            context.observe(reports)
-            return self.work(&context)
+            return context.observe(reports, answering: request) ? self.work(&context) : self.prepare(&context)
         case (.probing(let request, let order), .probed(let answered, let reports, _)) where request == answered:
             return self.finishProbe(order, reports, context)
         case (.telling(let notice), .told(let id, let deliveries, _)) where notice.id == id:

@@ -113,7 +113,7 @@ package struct TriggerWatch: Hashable, Sendable {
             guard let observation = self.context.observation(of: node) else {
                 continue
             }
-            let age = self.context.now.elapsed(since: observation.at)
+            let age = self.context.now.elapsed(since: observation.asked.at)
             let facts: [String: Fact] = ["problem": .string("it was last seen \(age) ago")]
             self.context.observe([ProbeReport(target: node, facts: facts)])
         }

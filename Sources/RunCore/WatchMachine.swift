@@ -59,7 +59,10 @@ struct WatchMachine: Hashable, Sendable {
             }
             return self.judge(action, step, &context)
         case (.observing(let request), .observed(let answered, let reports, _)) where request == answered:
-            context.observe(reports)
+            guard context.observe(reports, answering: request) else {
+                self.look(&context)
+                return nil
+            }
             return self.judge(action, step, &context)
         case (.resting(let moment), .clockReached) where context.now >= moment:
             guard context.now < self.until else {

@@ -217,17 +217,42 @@ package enum TargetCount: Hashable, Sendable, Codable {
 package struct Batch: Hashable, Sendable, Codable {
     /// How many targets at once; a share is at least one.
     package var size: TargetCount
+    /// The sizes of the first batches, before those of `size`; nothing when all are alike.
+    package var ramp: [TargetCount]?
     package var pause: Milliseconds
     /// How many targets may fail, counted over the whole step, before no further one is touched.
     package var maxFailures: TargetCount
 
-    package init(size: TargetCount, pause: Milliseconds, maxFailures: TargetCount) {
+    package init(
+        size: TargetCount,
+        ramp: [TargetCount]? = nil,
+        pause: Milliseconds,
+        maxFailures: TargetCount
+    ) {
         self.size = size
+        self.ramp = ramp
         self.pause = pause
         self.maxFailures = maxFailures
     }
 
     /// One target after the other, halting at the first failure.
+    /// How many targets the batch of this number (from 0) has, of `total` in all; one at least.
+    package func size(ofBatch number: Int, of total: Int) -> Int {
+        let ramp = self.ramp ?? []
+        return max(1, (ramp.indices.contains(number) ? ramp[number] : self.size).resolved(of: total))
+    }
+
+    /// How many batches `total` targets make.
+    package func count(of total: Int) -> Int {
+        var left = total
+        var number = 0
+        while left > 0 {
+            left -= self.size(ofBatch: number, of: total)
+            number += 1
+        }
+        return number
+    }
+
     package static let oneByOne = Batch(size: .number(1), pause: .zero, maxFailures: .number(0))
 }
 

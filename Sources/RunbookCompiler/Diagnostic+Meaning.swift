@@ -257,6 +257,15 @@ extension Diagnostic {
         )
     }
 
+    static func orderByWhatHasNone(_ type: CELType, at span: SourceSpan) -> Self {
+        self.error(
+            236,
+            "the targets cannot be sorted by \(type)",
+            at: span,
+            help: "sort by a number, a text or a condition: 'order: target.id == 1' puts those for which it holds last"
+        )
+    }
+
     // MARK: Rules
 
     static func ungatedDataLoss(_ step: String, at span: SourceSpan) -> Self {

@@ -78,6 +78,30 @@ extension RunbookCompiler {
         return Targets(nodes: expression, expected: syntax.expected?.value)
     }
 
+    /// The targets sorted by `order`, so that they are resolved, and their facts looked at, like any other list of targets.
+    private mutating func ordered(_ targets: Targets, by order: ExpressionSyntax?, _ scope: RegionScope) -> Targets? {
+        guard let order else {
+            return targets
+        }
+        let types = scope.types.adding(["target": .record(ResultTypes.node)])
+        guard let (key, type) = self.typedExpression(order, in: types) else {
+            return nil
+        }
+        guard let sorted = CELExpression.parse("(\(targets.nodes.text)).sortBy(target, \(key.text))").0 else {
+            return nil
+        }
+        let (_, problems) = sorted.check(in: scope.types.environment(for: [sorted]), expecting: nil)
+        if !problems.isEmpty {
+            // Both halves have been checked: what is wrong is that they do not go together.
+            if type != .error {
+                self.report(.orderByWhatHasNone(type, at: order.span))
+            }
+            return nil
+        }
+        let reads = FactReads.names(readBy: sorted.root, among: scope.types.nodeNames(in: sorted))
+        return Targets(nodes: Expression(sorted, place: targets.nodes.place, reads: reads), expected: targets.expected)
+    }
+
     mutating func specification(_ syntax: ProbeKindSyntax, _ scope: RegionScope) -> ProbeSpecification? {
         switch syntax {
         case .tcp(let port): return .tcp(port: port.value)
@@ -119,7 +143,9 @@ extension RunbookCompiler {
     // MARK: Acting
 
     private mutating func run(_ syntax: RunSyntax, _ step: StepSyntax, _ scope: RegionScope) -> PlanAction? {
-        let targets = syntax.targets.flatMap { self.targets($0, scope) }
+        let targets = syntax.targets.flatMap { given in
+            self.targets(given, scope).flatMap { self.ordered($0, by: syntax.batch?.order, scope) }
+        }
         let isLocal = syntax.local?.value ?? false
         if isLocal, let given = syntax.targets {
             self.report(.localWithTargets(at: given.span, local: syntax.local?.span))
@@ -222,6 +248,7 @@ extension RunbookCompiler {
         }
         return Batch(
             size: syntax.size?.value.count ?? .number(1),
+            ramp: syntax.ramp.isEmpty ? nil : syntax.ramp.map(\.value.count),
             pause: syntax.pause?.value ?? .zero,
             maxFailures: syntax.maxFailures?.value.count ?? .number(0)
         )

@@ -17,6 +17,16 @@ extension Diagnostic {
         )
     }
 
+    package static func noInterval(_ key: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(124),
+            severity: .error,
+            message: "'\(key)' must be longer than nothing",
+            span: span,
+            help: "write the pause between two looks, such as '\(key): 2s'"
+        )
+    }
+
     package static func badCount(_ text: String, for key: String, least: Int, at span: SourceSpan) -> Self {
         Self(
             code: Code(107),

@@ -19,11 +19,28 @@ extension MappingReader {
         return Spanned(duration, at: text.span)
     }
 
-    /// `3` or `25%`.
-    mutating func count(_ key: String, least: Int) -> Spanned<CountSyntax>? {
-        guard let text = self.text(key) else {
+    /// The time between two looks: with none, a condition would be asked for without rest.
+    mutating func interval(_ key: String) -> Spanned<Milliseconds>? {
+        guard let duration = self.duration(key) else {
             return nil
         }
+        guard duration.value > .zero else {
+            self.sink.report(.noInterval(key, at: duration.span))
+            return nil
+        }
+        return duration
+    }
+
+    /// `3` or `25%`.
+    mutating func count(_ key: String, least: Int) -> Spanned<CountSyntax>? {
+        self.text(key).flatMap { self.count($0, key, least: least) }
+    }
+
+    mutating func counts(_ key: String, least: Int) -> [Spanned<CountSyntax>] {
+        (self.texts(key) ?? []).compactMap { self.count($0, key, least: least) }
+    }
+
+    private func count(_ text: Spanned<String>, _ key: String, least: Int) -> Spanned<CountSyntax>? {
         if let number = Int(text.value), number >= least, number <= 100_000 {
             return Spanned(.number(number), at: text.span)
         }

@@ -166,7 +166,7 @@ extension RunbookParser {
             targets: self.targets(&reader),
             probe: self.requiredProbe(&reader),
             until: reader.requiredExpression("until", because: "say what is waited for: until: \"result.serving\""),
-            every: reader.duration("every"),
+            every: reader.interval("every"),
             consecutive: reader.int("consecutive", in: 1...1_000)
         )
     }
@@ -211,6 +211,8 @@ extension RunbookParser {
         defer { reader.finish() }
         return BatchSyntax(
             size: reader.count("size", least: 1),
+            ramp: reader.counts("ramp", least: 1),
+            order: reader.expression("order"),
             pause: reader.duration("pause"),
             maxFailures: reader.count("max_failures", least: 0)
         )
@@ -363,7 +365,7 @@ extension RunbookParser {
                 "expect",
                 because: "say what the probe must show: expect: \"result.open\""
             ),
-            every: reader.duration("every")
+            every: reader.interval("every")
         )
     }
 

@@ -257,6 +257,10 @@ package enum CountSyntax: Hashable, Sendable {
 
 package struct BatchSyntax: Sendable {
     package var size: Spanned<CountSyntax>?
+    /// The sizes of the first batches.
+    package var ramp: [Spanned<CountSyntax>]
+    /// By what the targets are sorted; `target` is one of them.
+    package var order: ExpressionSyntax?
     package var pause: Spanned<Milliseconds>?
     package var maxFailures: Spanned<CountSyntax>?
 }

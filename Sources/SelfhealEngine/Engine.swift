@@ -119,8 +119,8 @@ package final class Engine: Sendable {
     /// Drives a run to its end: a new one from the beginning, another from where its journal left it.
     package func drive(_ run: RunID, observer: any RunObserver) async throws -> RunOutcome {
         let binding = try await self.store.binding(of: run)
-        let memory = StoredIncarnations(store: self.store)
-        let family = try await memory.family()
+        let memory = StoredIncarnations(store: self.store, run: run)
+        let family = try await StoredIncarnations.family(of: self.store)
         let driver = RunDriver(
             binding: binding,
             world: RunDriver.World(

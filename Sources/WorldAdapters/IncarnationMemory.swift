@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import RunJournal
+package import RunVocabulary
 
-/// Remembers which store of receipts each host had when commands were started there.
+/// Remembers which store of receipts each host had when a run first started a command there.
 ///
 /// "There is no receipt" means "it never ran" only in the store in which it would have been claimed. So the name of that store is durable
 /// before the first command is started, and the engine that asks after a crash asks with it.
+///
+/// One memory belongs to one run, whose inventory is pinned: the name of a node means one host in it, whatever another run calls so. All
+/// commands of a run on a host use one store of receipts; when it was deleted and begun anew, that run starts nothing more there.
 package protocol IncarnationMemory: Sendable {
     func incarnation(at place: String) async throws -> String?
     /// Returns when it is durable.
@@ -16,28 +20,30 @@ package protocol IncarnationMemory: Sendable {
 /// Keeps them beside the runs.
 package struct StoredIncarnations: IncarnationMemory {
     private let store: RunStore
+    private let run: RunID
 
-    package init(store: RunStore) {
+    package init(store: RunStore, run: RunID) {
         self.store = store
+        self.run = run
     }
 
     package func incarnation(at place: String) async throws -> String? {
-        try await self.store.setting(Self.key(place))
+        try await self.store.setting(self.key(place))
     }
 
     package func remember(_ incarnation: String, at place: String) async throws {
-        try await self.store.setSetting(Self.key(place), to: incarnation)
+        try await self.store.setSetting(self.key(place), to: incarnation)
     }
 
     /// The store's own name among all that may ever speak to a host; made once, and copied with the store.
     ///
     /// A store that was brought back from a backup keeps it, and so is fenced off by what its later self has sent.
-    package func family() async throws -> String {
-        if let known = try await self.store.setting(Self.familyKey) {
+    package static func family(of store: RunStore) async throws -> String {
+        if let known = try await store.setting(Self.familyKey) {
             return known
         }
         let fresh = String(Nonce.fresh().prefix(16))
-        try await self.store.setSetting(Self.familyKey, to: fresh)
+        try await store.setSetting(Self.familyKey, to: fresh)
         return fresh
     }
 
@@ -53,7 +59,11 @@ package struct StoredIncarnations: IncarnationMemory {
 
     private static let familyKey = "receipts family"
 
-    private static func key(_ place: String) -> String {
-        "receipts at \(place)"
+    private func key(_ place: String) -> String {
+        let key = "receipts of \(self.run) at \(place)"
+        guard key.utf8.count > JournalLimits.identifierBytes else {
+            return key
+        }
+        return "receipts \(ContentDigest(of: Array(key.utf8)))"
     }
 }

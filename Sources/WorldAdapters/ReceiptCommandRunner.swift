@@ -15,15 +15,19 @@ package final class ReceiptCommandRunner: CommandRunner {
     private static let slack = Duration.seconds(20)
     /// From TERM to KILL when a command is stopped.
     private static let grace = Duration.seconds(5)
-    /// The pause between two attempts to reach a host that went away while a command ran.
-    private static let pauseBetweenAttempts = Duration.milliseconds(500)
+    /// How long a stop is tried: past it the command is in doubt, and says so.
+    private static let stopPatience = Duration.seconds(60)
+    /// How long whoever waits for a command may take to hear of its end from the host, before it is told what the stop heard.
+    private static let echo = Duration.seconds(5)
 
     /// What is known of a command that is under way.
-    private enum Flight {
-        case guarded(Node?)
-        case unguarded
-        /// Its task is what can be ended; the host knows nothing of it.
-        case unguardedTask(Task<CommandReport, Never>)
+    private struct Flight {
+        var node: Node?
+        var isGuarded: Bool
+        /// What waits for its end.
+        var task: Task<CommandReport, Never>?
+        /// What a stop has found out.
+        var stopAnswer: CommandReport?
     }
 
     private struct State {
@@ -73,9 +77,32 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard !wasStopped else {
             return CommandReport(.notSent(reason: "it was stopped before it was sent"))
         }
-        guard act.repeating != .never else {
-            return await self.runUnguarded(act, on: node)
+        return await self.wait(for: act) {
+            act.repeating == .never
+                ? await self.runUnguarded(act, on: node) : await self.runGuarded(act, on: node, onOutput: onOutput)
         }
+    }
+
+    /// Waits in a task of its own, which a stop that finds out more, or nothing at all, can end.
+    private func wait(for act: Act, _ body: @escaping @Sendable () async -> CommandReport) async -> CommandReport {
+        let task = Task.immediate { await body() }
+        self.state.withLock { $0.flights[act.effect]?.task = task }
+        let report = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        if case .inDoubt = report.ending, let told = self.state.withLock({ $0.flights[act.effect]?.stopAnswer }) {
+            return told
+        }
+        return report
+    }
+
+    private func runGuarded(
+        _ act: Act,
+        on node: Node?,
+        onOutput: @escaping @Sendable (CommandOutput) -> Void
+    ) async -> CommandReport {
         do {
             let place = try self.place(of: node)
             let known = try await self.incarnation(at: place)
@@ -116,64 +143,105 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard act.repeating != .never else {
             return CommandReport(.inDoubt(reason: "the engine ended while it ran, and it leaves no receipt"))
         }
-        if wasStopped {
-            await self.stop(act.effect)
-        }
-        do {
-            let place = try self.place(of: node)
-            guard try await self.memory.incarnation(at: place.name) != nil else {
-                // The store of receipts is remembered before anything is started in it, and here none is.
-                return CommandReport(.notSent(reason: "nothing had ever been started there"))
+        return await self.wait(for: act) {
+            do {
+                let place = try self.place(of: node)
+                guard try await self.memory.incarnation(at: place.name) != nil else {
+                    // The store of receipts is remembered before anything is started in it, and here none is.
+                    return CommandReport(.notSent(reason: "nothing had ever been started there"))
+                }
+                if wasStopped, let stopped = await self.stopGuarded(act.effect, on: node) {
+                    return stopped
+                }
+                return await self.follow(act, at: place)
+            } catch {
+                let reason = (error as? PlaceError)?.message ?? "\(error)"
+                return CommandReport(.inDoubt(reason: "the host cannot be asked: \(reason)"))
             }
-            return await self.follow(act, at: place)
-        } catch {
-            let reason = (error as? PlaceError)?.message ?? "\(error)"
-            return CommandReport(.inDoubt(reason: "the host cannot be asked: \(reason)"))
         }
     }
 
     package func stop(_ effect: EffectID) async {
         let flight = self.state.withLock { state in
-            let flight = state.flights[effect]
-            switch flight {
-            case .unguarded, .guarded, nil: state.stoppedEarly.insert(effect)
-            case .unguardedTask: break
+            state.stoppedEarly.insert(effect)
+            return state.flights[effect]
+        }
+        guard let flight else {
+            return
+        }
+        guard flight.isGuarded else {
+            flight.task?.cancel()
+            return
+        }
+        let answer = await self.stopGuarded(effect, on: flight.node)
+        let end = ContinuousClock.now + Self.echo
+        var pause = Backoff(longest: .milliseconds(250))
+        while self.isUnderWay(effect), case .some = answer, ContinuousClock.now < end, await pause.rest() {}
+        let task = self.state.withLock { state in
+            if let answer {
+                state.flights[effect]?.stopAnswer = answer
             }
-            return flight
+            return state.flights[effect]?.task
         }
-        switch flight {
-        case .guarded(let node): await self.stopGuarded(effect, on: node)
-        case .unguardedTask(let task): task.cancel()
-        case .unguarded, nil: break
-        }
+        task?.cancel()
     }
 
-    private func stopGuarded(_ effect: EffectID, on node: Node?) async {
+    /// Tries until the host says that nothing of the command is left, the command has ended, or patience has.
+    ///
+    /// - Returns: what is known then; nothing when the command has ended meanwhile.
+    private func stopGuarded(_ effect: EffectID, on node: Node?) async -> CommandReport? {
+        let end = ContinuousClock.now + Self.stopPatience
+        var pause = Backoff(longest: .seconds(5))
+        var last = "the host did not answer"
+        repeat {
+            switch await self.tellToStop(effect, on: node, until: end) {
+            case .report(let report):
+                switch report.answer {
+                case .doubt(.unreadable(let why)): last = why
+                case .doubt(.notConfirmedGone), .running, .opened, .swept, .never(sealed: false):
+                    last = CommandReport(report).ending.doubt ?? "it still runs"
+                case .refused(let refusal):
+                    return .inDoubtAfterStop("\(refusal)")
+                case .done, .never(sealed: true), .doubt: return CommandReport(report)
+                }
+            case .notSent(let reason), .broken(let reason): last = reason
+            }
+            guard await pause.rest() else {
+                break
+            }
+        } while self.isUnderWay(effect) && ContinuousClock.now < end
+        return self.isUnderWay(effect) ? .inDoubtAfterStop(last) : nil
+    }
+
+    private func tellToStop(_ effect: EffectID, on node: Node?, until end: ContinuousClock.Instant) async -> Spoken {
         do {
             let place = try self.place(of: node)
-            let wrapper = try self.wrapper(at: place, incarnation: nil)
+            let known = try await self.memory.incarnation(at: place.name).map { try StoreIncarnation($0) }
+            let wrapper = try self.wrapper(at: place, incarnation: known)
             let script = wrapper.stop(try ReceiptID(effect.text), grace: Self.grace)
-            // The answer comes to whoever waits for the command; what fails here shows there, at the latest when its time is up.
-            _ = await self.speak(
-                script,
-                nonce: wrapper.nonce,
-                at: place,
-                timeout: Self.grace + ReceiptWrapper.confirmation + Self.slack
-            ) { _ in }
+            let needed = Self.grace + ReceiptWrapper.confirmation + .seconds(5)
+            let left = max(end - ContinuousClock.now, .seconds(5))
+            return await self.speak(script, nonce: wrapper.nonce, at: place, timeout: min(needed, left)) { _ in }
+        } catch let error as PlaceError {
+            return .notSent(error.message)
         } catch {
-            return
+            return .notSent("\(error)")
         }
     }
 
     /// - Returns: whether somebody wanted it stopped before it was under way.
     private func register(_ act: Act, on node: Node?) -> Bool {
         self.state.withLock { state in
-            state.flights[act.effect] = act.repeating == .never ? .unguarded : .guarded(node)
+            state.flights[act.effect] = Flight(node: node, isGuarded: act.repeating != .never)
             return state.stoppedEarly.remove(act.effect) != nil
         }
     }
 
-    private func isStopAsked(_ effect: EffectID) -> Bool {
+    private func isUnderWay(_ effect: EffectID) -> Bool {
+        self.state.withLock { $0.flights[effect] != nil }
+    }
+
+    func isStopAsked(_ effect: EffectID) -> Bool {
         self.state.withLock { $0.stoppedEarly.contains(effect) }
     }
 
@@ -192,6 +260,8 @@ package final class ReceiptCommandRunner: CommandRunner {
     /// our own over a connection that was lost.
     private func follow(_ act: Act, at place: Place) async -> CommandReport {
         let clock = ContinuousClock()
+        var pause = Backoff(longest: .seconds(4))
+        var isRunning = false
         let end = clock.now + act.timeout.duration + Self.grace + ReceiptWrapper.confirmation + Self.slack
         var last = "the host did not answer"
         var asksFirst = true
@@ -200,10 +270,13 @@ package final class ReceiptCommandRunner: CommandRunner {
             switch answer {
             case .report(let report):
                 switch report.answer {
-                case .running: asksFirst = false
+                case .running:
+                    asksFirst = false
+                    isRunning = true
+                    last = "it still runs"
                 case .doubt(.unreadable(let why)):
                     last = why
-                    try? await Task.sleep(for: Self.pauseBetweenAttempts)
+                    _ = await pause.rest()
                 // "Never" is only believed when it is sealed, and a refusal to answer is no answer.
                 case .never(sealed: false): return CommandReport(.inDoubt(reason: "its receipt is gone"))
                 case .refused(let refusal):
@@ -212,7 +285,16 @@ package final class ReceiptCommandRunner: CommandRunner {
                 }
             case .notSent(let reason), .broken(let reason):
                 last = reason
-                try? await Task.sleep(for: Self.pauseBetweenAttempts)
+                _ = await pause.rest()
+            }
+        }
+        if isRunning, !Task.isCancelled {
+            // Whoever should have ended it on the host is gone: end it from here.
+            if let stopped = await self.stopGuarded(
+                act.effect,
+                on: self.state.withLock({ $0.flights[act.effect]?.node })
+            ) {
+                return stopped
             }
         }
         return CommandReport(.inDoubt(reason: "the host could not be asked in time: \(last)"))
@@ -236,7 +318,7 @@ package final class ReceiptCommandRunner: CommandRunner {
 
     // MARK: Speaking
 
-    private enum Spoken {
+    enum Spoken {
         case report(ReceiptReport)
         case notSent(String)
         case broken(String)
@@ -258,6 +340,8 @@ package final class ReceiptCommandRunner: CommandRunner {
         switch result {
         case .notSent(let reason): return .notSent(reason)
         case .exited(let status, _): return .report(parser.finish(exitStatus: status))
+        // The shell is gone, and the command is not its child.
+        case .ended: return .broken("the shell on this machine was ended")
         case .broken(let reason):
             let report = parser.finish(exitStatus: nil)
             if case .doubt(.unreadable) = report.answer {
@@ -283,7 +367,16 @@ package final class ReceiptCommandRunner: CommandRunner {
             default: break
             }
             let found = report.store?.incarnation
-            if let found, try await self.memory.incarnation(at: place.name) != found.text {
+            let pinned = try await self.memory.incarnation(at: place.name)
+            if let pinned, pinned != found?.text {
+                throw PlaceError(
+                    message: """
+                        the receipts on \(place.name) are not those with which this run began there: they were deleted and begun anew. \
+                        What the run sent there before cannot be told from what never ran; start a new run
+                        """
+                )
+            }
+            if let found, pinned == nil {
                 try await self.memory.remember(found.text, at: place.name)
             }
             self.state.withLock { $0.incarnations[place.name] = found }
@@ -332,7 +425,7 @@ package final class ReceiptCommandRunner: CommandRunner {
         let message: String
     }
 
-    private func place(of node: Node?) throws(PlaceError) -> Place {
+    func place(of node: Node?) throws(PlaceError) -> Place {
         do {
             guard let node else {
                 let store = try ReceiptStore(folder: self.localFolder, access: .direct)
@@ -350,128 +443,5 @@ package final class ReceiptCommandRunner: CommandRunner {
         } catch {
             throw PlaceError(message: "\(error)")
         }
-    }
-
-    // MARK: Without a receipt
-
-    /// A command that must not be repeated and leaves no receipt: what is not seen to end is in doubt.
-    private func runUnguarded(_ act: Act, on node: Node?) async -> CommandReport {
-        let place: Place
-        do {
-            place = try self.place(of: node)
-        } catch {
-            return CommandReport(.notSent(reason: error.message))
-        }
-        let task = Task { await Self.runPlain(act, at: place) }
-        let wasStopped = self.state.withLock { state in
-            state.flights[act.effect] = .unguardedTask(task)
-            return state.stoppedEarly.remove(act.effect) != nil
-        }
-        if wasStopped {
-            task.cancel()
-        }
-        return await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
-        }
-    }
-
-    private static func runPlain(_ act: Act, at place: Place) async -> CommandReport {
-        let line: String
-        switch act.command {
-        case .arguments(let words): line = ShellWords.join(words)
-        case .script(let text, let variables):
-            let environment = variables.map { "\($0.name)=\($0.value)" }
-            line = ShellWords.join(["env"] + environment + ["sh", "-c", text])
-        }
-        let output = Mutex<[UInt8]>([])
-        let result = await place.transport.run(
-            RemoteScript(commandLine: line, standardInput: []),
-            timeout: act.timeout.duration
-        ) { bytes in
-            output.withLock { $0 = Array(($0 + bytes).prefix(CommandReport.outputLimit)) }
-        }
-        let text = output.withLock { String(decoding: $0, as: UTF8.self) }
-        switch result {
-        case .notSent(let reason): return CommandReport(.notSent(reason: reason))
-        case .broken(let reason): return CommandReport(.inDoubt(reason: reason), standardOutput: text)
-        case .exited(let status?, let errors):
-            return CommandReport(
-                .exited(status: Int(status)),
-                standardOutput: text,
-                standardError: String(decoding: errors.prefix(CommandReport.outputLimit), as: UTF8.self)
-            )
-        case .exited(nil, _): return CommandReport(.signalled(name: "unknown"), standardOutput: text)
-        }
-    }
-}
-
-/// The parser, for callbacks of the transport's thread.
-private final class ParserBox: Sendable {
-    private let parser: Mutex<ReceiptAnswerParser>
-
-    init(nonce: String) {
-        self.parser = Mutex(ReceiptAnswerParser(nonce: nonce))
-    }
-
-    func consume(_ bytes: [UInt8]) -> [ReceiptAnswerParser.Event] {
-        self.parser.withLock { $0.consume(bytes) }
-    }
-
-    func finish(exitStatus: Int32?) -> ReceiptReport {
-        self.parser.withLock { $0.finish(exitStatus: exitStatus) }
-    }
-}
-
-enum Nonce {
-    private static let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
-
-    /// Unguessable: a command's own output must not be able to pass for the wrapper's.
-    static func fresh() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return String((0..<32).map { _ in self.letters[Int.random(in: 0..<self.letters.count, using: &generator)] })
-    }
-}
-
-extension ReceiptReport {
-    /// Whether the answer leaves open how the command ended, and asking again may tell.
-    fileprivate var isUndecided: Bool {
-        switch self.answer {
-        case .running, .doubt(.unreadable): true
-        default: false
-        }
-    }
-}
-
-extension CommandReport {
-    init(_ report: ReceiptReport) {
-        let ending: Ending =
-            switch report.answer {
-            case .done(let ending):
-                switch ending.cause {
-                case .exited: .exited(status: Int(ending.status))
-                case .timedOut: .timedOut
-                case .stopped: .stopped
-                }
-            case .never: .notSent(reason: "it never began, and cannot any more")
-            case .refused(let refusal): .notSent(reason: "\(refusal)")
-            case .doubt(let doubt): .inDoubt(reason: "\(doubt)")
-            case .running: .inDoubt(reason: "it still runs")
-            case .opened, .swept: .inDoubt(reason: "the host answered another question")
-            }
-        self.init(
-            ending,
-            standardOutput: report.standardOutput.text,
-            standardError: report.standardError.text,
-            isOutputCut: report.standardOutput.isTruncated || report.standardError.isTruncated
-        )
-    }
-}
-
-extension ReceiptOutput {
-    fileprivate var text: String {
-        let head = String(decoding: self.head, as: UTF8.self)
-        return self.tail.isEmpty ? head : head + "\n[…]\n" + String(decoding: self.tail, as: UTF8.self)
     }
 }

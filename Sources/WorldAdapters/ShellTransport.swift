@@ -4,9 +4,6 @@
 import CommandReceipts
 import RunVocabulary
 import SSHClient
-import Subprocess
-import Synchronization
-import SystemPackage
 
 /// Carries one sh program to a shell and its answer back.
 protocol ShellTransport: Sendable {
@@ -24,6 +21,13 @@ enum ShellResult: Hashable, Sendable {
     case notSent(reason: String)
     /// It may have run, wholly or in part.
     case broken(reason: String)
+    /// It was ended before its own end, and nothing of its session is left. Only this machine's shell can be so sure.
+    case ended(EarlyEnd)
+
+    enum EarlyEnd: Hashable, Sendable {
+        case timeIsUp
+        case cancelled
+    }
 }
 
 /// Over SSH.
@@ -56,55 +60,4 @@ struct SSHTransport: ShellTransport {
 
     /// Both streams of a command at their limit, head and tail, with room for the frames.
     private static let outputLimit = 8 << 20
-}
-
-/// On the engine's own machine, by `/bin/sh -c`.
-struct LocalTransport: ShellTransport {
-    func run(
-        _ script: RemoteScript,
-        timeout: Duration,
-        onBytes: @escaping @Sendable ([UInt8]) -> Void
-    ) async -> ShellResult {
-        await withTaskGroup(of: ShellResult?.self) { group in
-            group.addTask { await Self.run(script, onBytes: onBytes) }
-            group.addTask {
-                try? await Task.sleep(for: timeout, clock: .continuous)
-                return nil
-            }
-            defer { group.cancelAll() }
-            switch await group.next() {
-            case .some(.some(let result)): return result
-            default:
-                return .broken(reason: "the local shell did not end within \(timeout); what it started may still run")
-            }
-        }
-    }
-
-    private static func run(
-        _ script: RemoteScript,
-        onBytes: @escaping @Sendable ([UInt8]) -> Void
-    ) async -> ShellResult {
-        let hasStarted = Atomic(false)
-        do {
-            let result = try await Subprocess.run(
-                .path("/bin/sh"),
-                arguments: ["-c", script.commandLine],
-                input: .array(script.standardInput),
-                output: .sequence,
-                error: .discarded
-            ) { execution in
-                hasStarted.store(true, ordering: .relaxed)
-                for try await buffer in execution.standardOutput {
-                    onBytes(buffer.withUnsafeBytes { Array($0) })
-                }
-            }
-            switch result.terminationStatus {
-            case .exited(let status): return .exited(status: status, standardError: [])
-            case .signaled: return .exited(status: nil, standardError: [])
-            }
-        } catch {
-            let reason = "the local shell could not be run: \(error)"
-            return hasStarted.load(ordering: .relaxed) ? .broken(reason: reason) : .notSent(reason: reason)
-        }
-    }
 }

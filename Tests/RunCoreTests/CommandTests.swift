@@ -222,17 +222,42 @@ import Testing
         }
     }
 
-    @Test func `a command in doubt that was seen not to have happened has failed, and is retried`() throws {
+    @Test
+    func `a command in doubt that cannot run any more and was seen not to have happened has failed, and is retried`()
+        throws
+    {
         var run = try self.run(self.start(Self.verify))
         try run.start()
-        try run.carryOut(.inDoubt(reason: "the link broke"))
+        try run.carryOut(.inDoubt(reason: "the host restarted", mayStillRun: false))
         try self.look(&run, serving(down: ["zk1"]))
-        #expect(run.left == ["act failed: zk1: the link broke; it did not happen: 'result.open' does not hold"])
+        #expect(run.left == ["act failed: zk1: the host restarted; it did not happen: 'result.open' does not hold"])
         run = try self.run(self.start(Self.verify + "\n    retry: { attempts: 2, initial: 1s }"))
         try run.start()
-        try run.carryOut(.inDoubt(reason: "the link broke"))
+        try run.carryOut(.inDoubt(reason: "the host restarted", mayStillRun: false))
         try self.look(&run, serving(down: ["zk1"]))
         #expect(run.openLines == ["act start zookeeper on zk1 #2"])
+    }
+
+    // A second sending could meet the first one alive.
+    @Test(arguments: ["", "\n    repeat: safe"])
+    func `a command that may still run is not taken for undone, however often its absence is seen`(
+        policy: String
+    ) throws {
+        let text =
+            "run: { targets: \"[ensemble[0]]\", command: [x], effect: changes\(policy.isEmpty ? "" : ", repeat: safe") }"
+        var run = try self.run("\(text)\n    timeout: 1m\n    \(Self.verify)\n    retry: { attempts: 3, initial: 1s }")
+        try run.start()
+        try run.carryOut(.inDoubt(reason: "the link broke", mayStillRun: true))
+        try self.look(&run, serving(down: ["zk1"]))
+        #expect(run.acts.count == 1)
+        #expect(run.machine.wakeAt == nil)
+        #expect(
+            run.machine.doubts.map(\.reason) == [
+                "the link broke; 'result.open' does not hold, and it may still run"
+            ]
+        )
+        try run.settle("act", happened: false)
+        #expect(try run.wake() == ["act x on zk1 #2"])
     }
 
     @Test func `a command in doubt that nothing shows is for a person`() throws {
@@ -279,14 +304,20 @@ import Testing
         #expect(try run.carryOut(.inDoubt(reason: "the link broke")) == ["finish escalated: zk1: the link broke"])
     }
 
-    @Test(arguments: [("safe", 2), ("guarded", 1), ("never", 1)])
-    func `a command in doubt is sent again only if that is safe`(policy: String, sent: Int) throws {
+    @Test(arguments: [
+        ("safe", false, 2), ("safe", true, 1), ("guarded", false, 1), ("guarded", true, 1), ("never", false, 1),
+    ])
+    func `a command in doubt is sent again only if that is safe and it cannot run any more`(
+        policy: String,
+        mayStillRun: Bool,
+        sent: Int
+    ) throws {
         let retry = policy == "never" ? "" : "\n    retry: { attempts: 2, initial: 1s }"
         var run = try self.run(
             "run: { targets: \"[ensemble[0]]\", command: [x], effect: changes, repeat: \(policy) }\(retry)"
         )
         try run.start()
-        try run.carryOut(.inDoubt(reason: "the link broke"))
+        try run.carryOut(.inDoubt(reason: "the link broke", mayStillRun: mayStillRun))
         if run.machine.wakeAt != nil {
             try run.wake()
         }
@@ -312,6 +343,47 @@ import Testing
     func `a batch may be a share, of which one is the least`(size: String, width: Int) throws {
         var run = try self.batch(size)
         #expect(try run.start().count == width)
+    }
+
+    @Test func `the first batches may be smaller, as the ramp says`() throws {
+        var run = try self.batch("size: 100%, ramp: [1, 50%]")
+        #expect(try run.start() == ["act start zookeeper on zk1"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk2"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk3"])
+        run = try self.batch("size: 2, ramp: [1]")
+        #expect(try run.start() == ["act start zookeeper on zk1"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk2", "act start zookeeper on zk3"])
+    }
+
+    @Test func `targets go in the order that was asked for, the leader last`() throws {
+        var run = try self.batch("order: \"target.mode == 'leader'\"")
+        #expect(try run.start() == ["observe zk1 zk2 zk3"])
+        let facts = serving("zk1", "zk2", "zk3").mapValues { $0.merging(["mode": .string("follower")]) { $1 } }
+        let leading = facts.merging(["zk1": ["mode": .string("leader")]]) { $1 }
+        #expect(try run.observed(leading) == ["act start zookeeper on zk2"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk3"])
+        #expect(try run.carryOut() == ["act start zookeeper on zk1"])
+    }
+
+    @Test func `an order that cannot be told touches nobody`() throws {
+        var run = try self.batch("order: \"target.mode == 'leader'\"")
+        try run.start()
+        let lines = try run.observed(["zk1": ["mode": .string("leader")]])
+        #expect(lines.first?.contains("cannot be told") == true, "\(lines)")
+        #expect(run.acts == [])
+    }
+
+    @Test func `a list that names nodes which are not there is refused with their names`() throws {
+        var run = try Transcript(
+            runbook("  - id: act\n    run: { targets: some, service: zookeeper, do: start }").replacing(
+                "targets:\n",
+                with: "targets:\n  some: { nodes: [zk1, zk8, zk9] }\n",
+                maxReplacements: 1
+            )
+        )
+        let lines = try run.start()
+        #expect(lines.first?.contains("'some' names nodes that are not in the inventory: zk8, zk9") == true, "\(lines)")
+        #expect(run.acts == [])
     }
 
     @Test func `between batches there is a pause, and none after the last`() throws {

@@ -78,12 +78,22 @@ import Testing
         #expect(try run.carryOut(.exited(status: 2)) == ["finish failed: each[1]/start: zk2: exit status 2"])
     }
 
-    @Test func `iterations under way are walked to their end after a failure`() throws {
+    @Test func `iterations under way are stopped after the failure that ends the loop`() throws {
         var run = try Transcript(Self.text(", serial: 2"))
         try run.start()
-        #expect(try run.carryOut(.exited(status: 1), on: "zk1") == [])
-        #expect(try run.carryOut(on: "zk2") == ["probe tcp client on zk2"])
-        #expect(try run.probed([:]) == ["finish failed: each[0]/start: zk1: exit status 1"])
+        let other = try run.begin(on: "zk2")
+        #expect(try run.carryOut(.exited(status: 1), on: "zk1") == ["stop"])
+        #expect(try run.ended(other, .stopped) == ["finish failed: each[0]/start: zk1: exit status 1"])
+    }
+
+    @Test func `what is in doubt after it was stopped is not hidden by the failure`() throws {
+        var run = try Transcript(Self.text(", serial: 2"))
+        try run.start()
+        let other = try run.begin(on: "zk2")
+        #expect(try run.carryOut(.exited(status: 1), on: "zk1") == ["stop"])
+        #expect(try run.restart() == ["inquire start zookeeper on zk2", "stop"])
+        try run.ended(other, .inDoubt(reason: "zk2 does not answer"))
+        #expect(run.left.last == "each in_doubt: each[1]/start: zk2: zk2 does not answer")
     }
 
     @Test func `a failure among fewer than allowed still fails the loop at its end`() throws {
@@ -112,7 +122,7 @@ import Testing
         #expect(try run.carryOut(.exited(status: 1)) == ["tell oncall: [succeeded, failed, ] failed"])
     }
 
-    @Test func `a finish inside ends the run once the others under way are at their end`() throws {
+    @Test func `a finish inside stops the others under way, then ends the run`() throws {
         var run = try Transcript(
             runbook(
                 """
@@ -131,9 +141,11 @@ import Testing
             )
         )
         try run.start()
-        #expect(try run.probed(serving("zk1")) == [])
+        run.swapProbes()
         #expect(try run.probed(serving(down: ["zk2"])) == ["act start zookeeper on zk2"])
-        #expect(try run.carryOut() == ["finish not_needed: zk1"])
+        let other = try run.begin(on: "zk2")
+        #expect(try run.probed(serving("zk1")) == ["stop"])
+        #expect(try run.ended(other, .exited(status: 0)) == ["finish not_needed: zk1"])
     }
 
     @Test func `of two that finish the first counts`() throws {
@@ -150,9 +162,6 @@ import Testing
             )
         )
         try run.start()
-        for _ in 1...2 {
-            try run.probed([:])
-        }
         #expect(try run.probed([:]) == ["finish escalated: zk1"])
     }
 

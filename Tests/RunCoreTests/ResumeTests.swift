@@ -113,14 +113,67 @@ import Testing
         #expect(try run.wake() == ["probe tcp client on zk1"])
     }
 
-    @Test func `a doubt is told again and still waits for a person`() throws {
+    @Test func `a doubt is told again, its host is asked again, and it still waits for a person`() throws {
         var run = try Transcript(runbook(Self.act))
         try run.start()
-        try run.carryOut(.inDoubt(reason: "the link broke"))
+        let act = try run.begin()
+        try run.ended(act, .inDoubt(reason: "the link broke"))
         let count = run.notes.count
-        #expect(try run.restart() == [])
+        #expect(try run.restart() == ["inquire start zookeeper on zk1"])
         #expect(run.notes.dropFirst(count) == [.inDoubt("act", "zk1", reason: "the link broke")])
         #expect(run.machine.doubts.count == 1)
+        try run.ended(act, .inDoubt(reason: "still no link"))
+        #expect(run.machine.doubts.map(\.reason) == ["still no link"])
+        #expect(try run.settle("act", happened: true) == ["finish succeeded"])
+    }
+
+    @Test func `a receipt that can be read again settles the doubt`() throws {
+        var run = try Transcript(runbook(Self.act + "\n    retry: { attempts: 2, initial: 1s }"))
+        try run.start()
+        let act = try run.begin()
+        try run.ended(act, .inDoubt(reason: "the link broke"))
+        try run.restart()
+        #expect(try run.ended(act, .exited(status: 0)) == ["finish succeeded"])
+        #expect(run.machine.doubts.isEmpty)
+    }
+
+    @Test func `a person who settles while the host is asked is not overruled, and the late answer is noted`() throws {
+        var run = try Transcript(runbook(Self.act + "\n    retry: { attempts: 2, initial: 5s }"))
+        try run.start()
+        let act = try run.begin()
+        try run.ended(act, .inDoubt(reason: "the link broke"))
+        try run.restart()
+        try run.settle("act", happened: false)
+        #expect(try run.ended(act, .exited(status: 0)) == [])
+        #expect(
+            run.ignored == [.notWaitedFor("the end of 'start zookeeper' on zk1, attempt 1, came after it was settled")]
+        )
+        #expect(try run.wake() == ["act start zookeeper on zk1 #2"])
+    }
+
+    @Test func `a command without a receipt is not asked about again`() throws {
+        var run = try Transcript(
+            runbook(
+                "  - id: act\n    run: { targets: \"[ensemble[0]]\", command: [x], effect: changes, repeat: never }"
+            )
+        )
+        try run.start()
+        try run.carryOut(.inDoubt(reason: "the link broke"))
+        #expect(try run.restart() == [])
+    }
+
+    @Test func `a record of an older engine says that a command in doubt may still run`() throws {
+        let at = Instant(milliseconds: 5)
+        for mayStillRun in [true, false] {
+            let event = RunEvent.ended("e", CommandReport(.inDoubt(reason: "why", mayStillRun: mayStillRun)), at: at)
+            #expect(try RunEvent(event.record) == event)
+        }
+        let old = EventRecord(
+            kind: "effect.ended",
+            at: at,
+            body: Array(#"{"effect":"e","ending":"in_doubt","reason":"why"}"#.utf8)
+        )
+        #expect(try RunEvent(old) == .ended("e", CommandReport(.inDoubt(reason: "why", mayStillRun: true)), at: at))
     }
 
     // MARK: stopping

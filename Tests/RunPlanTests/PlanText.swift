@@ -90,7 +90,7 @@ let everything = """
           service: zookeeper
           do: start
           repeat: guarded
-          batch: { size: 25%, pause: 30s, max_failures: 1 }
+          batch: { size: 25%, ramp: [1, 10%], order: target.name, pause: 30s, max_failures: 1 }
         timeout: 1m
         deadline: 10m
         retry: { attempts: 3, backoff: exponential, initial: 2s, max: 30s, jitter: true }

@@ -207,15 +207,13 @@ import WorldAdapters
         #expect(await report.ending == .stopped)
     }
 
-    @Test func `a command without a receipt is in doubt after a crash, and after its time`() async throws {
+    @Test func `a command without a receipt is ended when its time is up, and is in doubt after a crash`() async throws
+    {
         let place = try Place()
         let act = place.act(then: "sleep 30", repeating: .never, timeout: Milliseconds(300))
         let late = try await place.engine().run(act, on: nil) { _ in }
-        guard case .inDoubt(let reason) = late.ending else {
-            Issue.record("\(late)")
-            return
-        }
-        #expect(reason.contains("may still run"))
+        // Its session on this machine was ended, and nothing of it is left.
+        #expect(late.ending == .timedOut)
         let crashed = try await place.engine(term: 2).inquire(act, on: nil)
         guard case .inDoubt = crashed.ending else {
             Issue.record("\(crashed)")
@@ -223,5 +221,128 @@ import WorldAdapters
         }
         let quick = place.act("run.step.here.2.0", then: "exit 4", repeating: .never)
         #expect(try await place.engine().run(quick, on: nil) { _ in }.ending == .exited(status: 4))
+    }
+
+    // MARK: which store of receipts a run knows
+
+    // Goal: a run that begins after the receipts were wiped must not make an earlier run take "no receipt" for "never ran".
+    @Test func `what one run learns of a host's receipts changes nothing for another`() async throws {
+        let place = try Place()
+        let first = Memory()
+        let second = Memory()
+        _ = try await place.engine(memory: first).run(place.act(), on: nil) { _ in }
+        try FileManager.default.removeItem(atPath: place.receipts)
+        let other = try await place.engine(term: 2, memory: second).run(place.act("run2.step.here.1.0"), on: nil) { _ in
+        }
+        #expect(other.ending == .exited(status: 0))
+        let asked = try await place.engine(term: 3, memory: first).inquire(place.act(), on: nil)
+        guard case .inDoubt(_, let mayStillRun) = asked.ending else {
+            Issue.record("it did happen: \(asked)")
+            return
+        }
+        #expect(mayStillRun)
+        #expect(place.count == 2)
+    }
+
+    @Test func `a run whose receipts were begun anew by another sends nothing more there`() async throws {
+        let place = try Place()
+        _ = try await place.engine().run(place.act(), on: nil) { _ in }
+        try FileManager.default.removeItem(atPath: place.receipts)
+        _ = try await place.engine(term: 2, memory: Memory()).run(place.act("run2.step.here.1.0"), on: nil) { _ in }
+        let next = try await place.engine(term: 3).run(place.act("run.step.here.2.0"), on: nil) { _ in }
+        guard case .notSent(let reason) = next.ending else {
+            Issue.record("\(next)")
+            return
+        }
+        #expect(reason.contains("begun anew"))
+        #expect(place.count == 2)
+    }
+
+    @Test func `a restart of the host ends a command, so it cannot be running any more`() async throws {
+        let place = try Place()
+        let act = place.act(then: "while :; do sleep 1; done")
+        let runner = try place.engine()
+        async let report = runner.run(act, on: nil) { _ in }
+        try await place.waitForLedger()
+        await runner.stop(act.effect)
+        _ = await report
+        let folder = "\(place.receipts)/\(act.effect.text)"
+        let claim = try String(contentsOfFile: "\(folder)/claim", encoding: .utf8)
+        var words = claim.split(separator: " ").map(String.init)
+        words[3] = "00000000-0000-0000-0000-000000000000"
+        try Data(words.joined(separator: " ").utf8).write(to: URL(fileURLWithPath: "\(folder)/claim"))
+        try FileManager.default.removeItem(atPath: "\(folder)/status")
+        let asked = try await place.engine(term: 2).inquire(act, on: nil)
+        guard case .inDoubt(_, mayStillRun: false) = asked.ending else {
+            Issue.record("\(asked)")
+            return
+        }
+    }
+
+    // MARK: stopping
+
+    @Test func `a stop is tried until the command is gone, also by the engine that comes after`() async throws {
+        let place = try Place()
+        let act = place.act(then: "trap '' TERM; while :; do sleep 1; done")
+        let first = try place.engine()
+        let lost = Task { await first.run(act, on: nil) { _ in } }
+        try await place.waitForLedger()
+        // The engine goes away, and the command stays.
+        lost.cancel()
+        _ = await lost.value
+        let second = try place.engine(term: 2)
+        async let report = second.inquire(act, on: nil)
+        await second.stop(act.effect)
+        #expect(await report.ending == .stopped)
+        #expect(place.count == 1)
+    }
+
+    @Test func `a stop that the host refuses leaves the command in doubt, and says so`() async throws {
+        let place = try Place()
+        let act = place.act(then: "while :; do sleep 1; done")
+        let old = try place.engine()
+        async let report = old.run(act, on: nil) { _ in }
+        try await place.waitForLedger()
+        let young = try place.engine(term: 2)
+        _ = await young.run(place.act("run.other.here.1.0"), on: nil) { _ in }
+        await old.stop(act.effect)
+        guard case .inDoubt(let reason, mayStillRun: true) = await report.ending else {
+            Issue.record("an engine that was overtaken can stop nothing")
+            return
+        }
+        #expect(reason.contains("told to stop"))
+        async let end = young.inquire(act, on: nil)
+        await young.stop(act.effect)
+        #expect(await end.ending == .stopped)
+    }
+
+    // MARK: this machine's own shell
+
+    @Test(arguments: [RepeatPolicy.guarded, .never])
+    func `time is kept although somebody who left the session holds the pipe`(policy: RepeatPolicy) async throws {
+        let place = try Place()
+        let act = place.act(
+            then: "setsid sh -c 'echo $$ >\(place.folder)/holder; exec sleep 60' & wait",
+            repeating: policy,
+            timeout: .seconds(1)
+        )
+        let begun = ContinuousClock.now
+        let report = try await place.engine().run(act, on: nil) { _ in }
+        #expect(ContinuousClock.now - begun < .seconds(40))
+        #expect(report.ending == .timedOut)
+        let holder = try String(contentsOfFile: "\(place.folder)/holder", encoding: .utf8)
+        if let process = pid_t(holder.trimmingCharacters(in: .whitespacesAndNewlines)) {
+            kill(process, SIGKILL)
+        }
+    }
+
+    @Test func `a command without a receipt on this machine is stopped with all its children`() async throws {
+        let place = try Place()
+        let runner = try place.engine()
+        let act = place.act(then: "sh -c 'trap \"\" TERM; while :; do sleep 1; done' & wait", repeating: .never)
+        async let report = runner.run(act, on: nil) { _ in }
+        try await place.waitForLedger()
+        await runner.stop(act.effect)
+        #expect(await report.ending == .stopped)
     }
 }

@@ -178,7 +178,7 @@ extension CommandReport.Ending {
         case .timedOut: "not done in time, stopped"
         case .stopped: "stopped"
         case .notSent(let reason): "not sent: \(reason)"
-        case .inDoubt(let reason): "in doubt: \(reason)"
+        case .inDoubt(let reason, _): "in doubt: \(reason)"
         }
     }
 }
