@@ -257,7 +257,9 @@ package final class ReceiptCommandRunner: CommandRunner {
         }
         switch result {
         case .notSent(let reason): return .notSent(reason)
-        case .exited(let status, _): return .report(parser.finish(exitStatus: status))
+        case .exited(let status, let errors):
+            let report = parser.finish(exitStatus: status)
+            return Self.refusalToBecome(report, status, errors, at: place).map { .notSent($0) } ?? .report(report)
         case .broken(let reason):
             let report = parser.finish(exitStatus: nil)
             if case .doubt(.unreadable) = report.answer {
@@ -302,18 +304,13 @@ package final class ReceiptCommandRunner: CommandRunner {
     }
 
     private func command(for act: Act) throws(ReceiptError) -> ReceiptCommand {
-        let words: [ShellWord]
-        var environment: [ReceiptCommand.Variable] = []
-        switch act.command {
-        case .arguments(let arguments): words = arguments.map { ShellWord($0) }
-        case .script(let text, let variables):
-            words = ReceiptCommand.script(text)
-            environment = variables.map { ReceiptCommand.Variable(name: $0.name, value: ShellWord($0.value)) }
-        }
+        let (words, environment) = Self.parts(of: act)
         return ReceiptCommand(
             id: try ReceiptID(act.effect.text),
             words: words,
             environment: environment,
+            workingDirectory: act.setting.directory,
+            standardInput: act.setting.input.map { Array($0.utf8) },
             budget: act.timeout.duration,
             grace: Self.grace,
             outputLimit: CommandReport.outputLimit
@@ -341,9 +338,9 @@ package final class ReceiptCommandRunner: CommandRunner {
             let host = try self.hosts.host(of: node)
             let transport = SSHTransport(client: self.client, host: host)
             return Place(
-                name: node.name.text,
+                name: Self.placeName(of: node),
                 transport: transport,
-                store: try ReceiptStore(folder: "\(ReceiptStore.defaultFolder)/\(self.family)")
+                store: try Self.store(of: node, family: self.family)
             )
         } catch let error as SSHHosts.Problem {
             throw PlaceError(message: error.message)
@@ -378,16 +375,15 @@ package final class ReceiptCommandRunner: CommandRunner {
     }
 
     private static func runPlain(_ act: Act, at place: Place) async -> CommandReport {
-        let line: String
-        switch act.command {
-        case .arguments(let words): line = ShellWords.join(words)
-        case .script(let text, let variables):
-            let environment = variables.map { "\($0.name)=\($0.value)" }
-            line = ShellWords.join(["env"] + environment + ["sh", "-c", text])
+        let script: RemoteScript
+        do throws(ReceiptError) {
+            script = try Self.plainScript(act, become: place.store.become)
+        } catch {
+            return CommandReport(.notSent(reason: error.message))
         }
         let output = Mutex<[UInt8]>([])
         let result = await place.transport.run(
-            RemoteScript(commandLine: line, standardInput: []),
+            script,
             timeout: act.timeout.duration
         ) { bytes in
             output.withLock { $0 = Array(($0 + bytes).prefix(CommandReport.outputLimit)) }
