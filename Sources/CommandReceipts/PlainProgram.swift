@@ -23,7 +23,8 @@ package enum PlainProgram {
         try command.check()
         var bytes = Array("{\n".utf8)
         if let workingDirectory {
-            bytes += Array("CDPATH= cd -- ".utf8) + ShellQuoting.quote(workingDirectory.utf8) + Array(" || exit 126\n".utf8)
+            bytes +=
+                Array("CDPATH= cd -- ".utf8) + ShellQuoting.quote(workingDirectory.utf8) + Array(" || exit 126\n".utf8)
         }
         var run = Array("exec".utf8)
         for word in words {

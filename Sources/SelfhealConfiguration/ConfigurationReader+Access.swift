@@ -79,7 +79,8 @@ extension ConfigurationReader {
         let proof = self.proof(&reader, defaults.proof)
         let knownHosts = self.knownHosts(&reader) ?? defaults.knownHosts
         let jump = reader.texts("jump") ?? defaults.jump
-        let become = self.become(&reader) ?? roles.lazy.compactMap { defaults.becomeByRole[$0] }.first ?? defaults.become
+        let become =
+            self.become(&reader) ?? roles.lazy.compactMap { defaults.becomeByRole[$0] }.first ?? defaults.become
         let help = "or give it once for all nodes, in 'ssh:' at the top"
         if user == nil {
             _ = reader.require("user", because: help)

@@ -98,7 +98,14 @@ extension ConfigurationReader {
         guard let host else {
             return nil
         }
-        placed.node.ssh = self.access(to: text.value, own, host: host.value, at: text.span, roles: placed.node.roles, access)
+        placed.node.ssh = self.access(
+            to: text.value,
+            own,
+            host: host.value,
+            at: text.span,
+            roles: placed.node.roles,
+            access
+        )
         return placed
     }
 
