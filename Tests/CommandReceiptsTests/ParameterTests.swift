@@ -20,7 +20,7 @@ import Testing
     ]
 
     /// Every byte but NUL, shell syntax, leading dashes, text of several bytes, and bytes that are no text.
-    private static func value(_ generator: inout SeededGenerator) -> [UInt8] {
+    private static func value(_ generator: inout TestSupport.SeededGenerator) -> [UInt8] {
         let length = Int.random(in: 0..<12, using: &generator)
         var bytes: [UInt8] = Int.random(in: 0..<4, using: &generator) == 0 ? [UInt8(ascii: "-")] : []
         for _ in 0..<length {
@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: ["sh", "dash", "bash", "busybox sh"])
     func `generated words arrive byte for byte`(shell: String) throws {
-        var generator = SeededGenerator(seed: 20_261_121)
+        var generator = TestSupport.SeededGenerator(seed: 20_261_121)
         let batch = 2_000
         for _ in 0..<(Self.count / batch) {
             let values = (0..<batch).map { _ in Self.value(&generator) }

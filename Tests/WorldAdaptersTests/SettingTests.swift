@@ -177,7 +177,7 @@ struct SettingTests {
             #expect(!String(decoding: line, as: UTF8.self).contains(secret))
         }
         #expect(seen > 5)
-        FileManager.default.createFile(atPath: go, contents: nil)
+        _ = FileManager.default.createFile(atPath: go, contents: nil)
         #expect(try await report.ending == .exited(status: 0))
     }
 }
