@@ -148,7 +148,7 @@ let package = Package(
             name: "EngineBenchmark",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunPorts", "RunExecutor", "RunJournal", "WorldAdapters",
+                "RunCore", "RunPorts", "RunExecutor", "RunJournal", "WorldAdapters", "SSHClient",
             ],
             path: "Benchmarks/EngineBenchmark",
             swiftSettings: strict

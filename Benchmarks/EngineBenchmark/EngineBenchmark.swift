@@ -13,6 +13,8 @@ enum EngineBenchmark {
                EngineBenchmark steps conc RUNS STEPS [FOLDER]  RUNS runs at once, of STEPS steps each
                EngineBenchmark check STEPS                     parse, check and compile a runbook of STEPS steps
                EngineBenchmark runbook STEPS                   print that runbook
+               EngineBenchmark fleet LAYER cold|warm TIMES KNOWN_HOSTS KEY USER PORT ADDRESS…
+                                                               `true` over SSH; LAYER: exchange, receipt or run
                EngineBenchmark ledger STEPS MS                 print one whose steps write to the file $LEDGER
 
         The journal is made in FOLDER (default: a folder of its own in the temporary folder) and removed afterwards.
@@ -37,6 +39,8 @@ enum EngineBenchmark {
             print(try CheckBenchmark(steps: self.count(in: words.dropFirst()).0).measure().line)
         case ("runbook", _):
             print(GeneratedRunbook.trivial(steps: self.count(in: words.dropFirst()).0), terminator: "")
+        case ("fleet", _):
+            print(try await FleetBenchmark(Array(words.dropFirst())).measure())
         case ("ledger", _):
             let (steps, rest) = self.count(in: words.dropFirst())
             let milliseconds = self.count(in: rest).0

@@ -23,6 +23,20 @@ enum GeneratedRunbook {
         return text
     }
 
+    /// Steps that do nothing on every node of a fleet, all at once.
+    static func fleet(steps: Int, atOnce: Int) -> String {
+        var text = self.head("fleet", "Do nothing, everywhere") + "targets: { fleet: { role: fleet } }\nsteps:\n"
+        for index in 0..<steps {
+            text += """
+                  - id: step_\(index)
+                    run: { targets: fleet, command: ["true"], effect: changes, batch: { size: \(atOnce) } }
+                    timeout: 2m
+
+                """
+        }
+        return text
+    }
+
     /// Steps that say when they start and end, in a file that survives whoever runs them.
     ///
     /// A step that is in doubt is not done again: the run goes on with the next.

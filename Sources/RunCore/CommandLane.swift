@@ -321,6 +321,11 @@ struct CommandLane: Hashable, Sendable {
         switch ActRendering.render(action, on: self.target, context) {
         case .refused(let reason): self.finish(.refused, reason: reason, step, &context)
         case .command(let command, let summary):
+            let setting: Act.Setting
+            switch ActRendering.setting(of: action, on: self.target, context) {
+            case .refused(let reason): return self.finish(.refused, reason: reason, step, &context)
+            case .setting(let known): setting = known
+            }
             let act = Act(
                 effect: effect,
                 step: step.key,
@@ -330,7 +335,8 @@ struct CommandLane: Hashable, Sendable {
                 summary: summary,
                 effectClass: action.effect,
                 repeating: action.repeating,
-                timeout: action.timeout
+                timeout: action.timeout,
+                setting: setting
             )
             self.move(to: .acting(act, hasBegun: false), step, &context)
             self.isInquiring = false

@@ -77,6 +77,7 @@ package struct Act: Hashable, Sendable {
     package var effectClass: EffectClass
     package var repeating: RepeatPolicy
     package var timeout: Milliseconds
+    package var setting: Setting
 
     package init(
         effect: EffectID,
@@ -87,8 +88,10 @@ package struct Act: Hashable, Sendable {
         summary: String,
         effectClass: EffectClass,
         repeating: RepeatPolicy,
-        timeout: Milliseconds
+        timeout: Milliseconds,
+        setting: Setting = Setting()
     ) {
+        self.setting = setting
         self.effect = effect
         self.step = step
         self.target = target

@@ -216,13 +216,13 @@ package struct RunDriver: Sendable {
         case .act(let act):
             // At once: the first byte leaves without waiting for a thread of the pool to be free.
             work.addImmediateTask { [run = self.binding.run] in
-                let node = act.target.flatMap { inventory[$0] }
+                let node = act.node(in: inventory)
                 let report = await world.commands.run(act, on: node) { world.observer.printed($0, in: run) }
                 inbox.post { .ended(act.effect, report, at: $0) }
             }
         case .inquire(let act):
             work.addTask {
-                let report = await world.commands.inquire(act, on: act.target.flatMap { inventory[$0] })
+                let report = await world.commands.inquire(act, on: act.node(in: inventory))
                 inbox.post { .ended(act.effect, report, at: $0) }
             }
         case .stop(let effect): work.addTask { await world.commands.stop(effect) }

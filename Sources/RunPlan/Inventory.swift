@@ -82,7 +82,17 @@ package struct SSHAccess: Hashable, Sendable, Codable {
     ///
     /// None means that nothing can be run there.
     package var hostKeys: [String]
+    /// Empty where an agent has the key.
     package var identityFile: String
+    /// What opens the key file, if it has a passphrase.
+    package var passphrase: SecretSource?
+    package var agent: AgentAccess?
+    /// A known-hosts file with further pinned keys.
+    package var knownHosts: String?
+    /// The hosts on the way, the one that is reached directly first.
+    package var jumps: [JumpAccess]?
+    /// Who commands and scripts are run as unless the step says otherwise.
+    package var become: Become?
 
     package init(address: String, port: Int, user: String, hostKeys: [String], identityFile: String) {
         self.address = address
@@ -90,6 +100,17 @@ package struct SSHAccess: Hashable, Sendable, Codable {
         self.user = user
         self.hostKeys = hostKeys
         self.identityFile = identityFile
+    }
+}
+
+/// A host on the way, and what messages call it.
+package struct JumpAccess: Hashable, Sendable, Codable {
+    package var name: String
+    package var access: SSHAccess
+
+    package init(name: String, access: SSHAccess) {
+        self.name = name
+        self.access = access
     }
 }
 

@@ -146,6 +146,13 @@ package struct RunAction: Hashable, Sendable, Codable {
     package var timeout: Milliseconds
     package var batch: Batch
     package var verify: Verify?
+    package var become: BecomeChoice?
+    /// A command's variables; a script has its own.
+    package var environment: [NamedTemplate]?
+    /// Where it runs, in place of the home folder.
+    package var directory: Template?
+    /// What it reads, in place of nothing.
+    package var input: Template?
 
     package init(
         targets: Targets?,

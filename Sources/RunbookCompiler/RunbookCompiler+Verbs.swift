@@ -165,17 +165,22 @@ extension RunbookCompiler {
         guard let (command, implied) = self.command(syntax, environment, types) else {
             return nil
         }
-        return .run(
-            RunAction(
-                targets: targets,
-                command: command,
-                effect: self.effect(syntax, implied, at: step.verbSpan),
-                repeating: syntax.repeating?.value ?? .guarded,
-                timeout: step.timeout?.value ?? .minutes(1),
-                batch: self.batch(syntax.batch),
-                verify: verify
-            )
+        var action = RunAction(
+            targets: targets,
+            command: command,
+            effect: self.effect(syntax, implied, at: step.verbSpan),
+            repeating: syntax.repeating?.value ?? .guarded,
+            timeout: step.timeout?.value ?? .minutes(1),
+            batch: self.batch(syntax.batch),
+            verify: verify
         )
+        if case .command = command, !environment.isEmpty {
+            action.environment = environment
+        }
+        action.become = self.become(syntax, isLocal: isLocal)
+        action.directory = syntax.directory.flatMap { self.template($0, in: types) }
+        action.input = syntax.input.flatMap { self.template($0, in: types) }
+        return .run(action)
     }
 
     private mutating func command(
@@ -215,19 +220,16 @@ extension RunbookCompiler {
         return declared.value
     }
 
-    /// Only a script has an environment: elsewhere the values would go nowhere, silently.
+    /// How a service is commanded is the inventory's business: elsewhere the values would go nowhere, silently.
     private mutating func checkEnvironmentIsRead(_ syntax: RunSyntax) {
         guard let first = syntax.environment.first else {
             return
         }
         switch syntax.command {
-        case nil, .script: break
+        case nil, .script, .command: break
         case .service:
             let help = "the inventory says how a service is commanded"
             self.report(.keyWithoutEffect("env", verb: "service", at: first.name.span, help: help))
-        case .command:
-            let help = "write the value as a word of the command, or use 'script'"
-            self.report(.keyWithoutEffect("env", verb: "command", at: first.name.span, help: help))
         }
     }
 

@@ -201,6 +201,9 @@ extension RunbookParser {
         run.effect = reader.word("effect")
         run.repeating = reader.word("repeat")
         run.batch = reader.take("batch").flatMap(self.batch)
+        run.become = reader.take("become").flatMap { self.become($0, reader) }
+        run.directory = reader.take("directory").flatMap { reader.template($0, "directory") }
+        run.input = reader.take("stdin").flatMap { reader.template($0, "stdin") }
         return run
     }
 

@@ -229,6 +229,9 @@ package struct RunSyntax: Sendable {
     package var effect: Spanned<EffectClass>?
     package var repeating: Spanned<RepeatPolicy>?
     package var batch: BatchSyntax?
+    package var become: Spanned<BecomeSyntax>?
+    package var directory: TemplateSyntax?
+    package var input: TemplateSyntax?
 }
 
 /// A text for `sh`, with the scalar it stands in.

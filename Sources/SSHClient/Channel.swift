@@ -24,6 +24,8 @@ internal import CLibssh
     var closingSince: BootTime?
     /// Whose channel this is; `nil` once the command has its result, or was given up.
     var command: Command?
+    /// Whose way to another host this channel is, instead.
+    var tunnel: Tunnel?
 
     // Written by libssh's callbacks.
     var exitStatus: CInt?
@@ -43,10 +45,17 @@ internal import CLibssh
     /// What libssh's callbacks are told apart by.
     var address: UInt { unsafe UInt(bitPattern: self.pointer) }
 
+    var isInUse: Bool { self.command != nil || self.tunnel != nil }
+
     var hasEnding: Bool { self.exitStatus != nil || self.signal != nil }
 
     func open() -> Connection.Step {
         unsafe self.step(ssh_channel_open_session(self.pointer))
+    }
+
+    /// Opens a connection from the server to `address`, which it resolves itself.
+    func open(to address: String, port: UInt16) -> Connection.Step {
+        unsafe self.step(ssh_channel_open_forward(self.pointer, address, CInt(port), "127.0.0.1", 0))
     }
 
     /// `command` must not contain a zero byte.

@@ -34,6 +34,12 @@ final class ClientSocket {
         self.watchForDeadPeer(deadPeerAfter)
     }
 
+    /// Takes over one end of a pair.
+    init(adopting descriptor: CInt) {
+        self.descriptor = descriptor
+        self.cookie = Self.cookie(of: descriptor)
+    }
+
     deinit {
         // libssh leaves a descriptor that it was given to us, but closes it when a write fails. By now the
         // number may belong to somebody else's file, so make sure that it is still this socket.

@@ -26,13 +26,20 @@ internal import CLibssh
     private let counter: UnsafeMutablePointer<ssh_counter_struct>
     private let socket: ClientSocket
     private var isInEvent = false
+    private var agentDesk: AgentDesk?
+    private var hasSignature = false
     /// By the address of libssh's object.
     private var channels: [UInt: Channel] = [:]
 
     /// Returns `nil` if libssh has no memory or refuses an option.
-    static func make(over socket: ClientSocket, to host: SSHHost, at address: SocketAddress) -> Connection? {
+    static func make(
+        over socket: ClientSocket,
+        to host: SSHHost,
+        at address: String,
+        _ pins: HostKeyPins
+    ) -> Connection? {
         guard let session = unsafe ssh_new() else { return nil }
-        guard unsafe Options.apply(to: session, socket, host, address), let event = unsafe ssh_event_new() else {
+        guard unsafe Options.apply(to: session, socket, host, address, pins), let event = unsafe ssh_event_new() else {
             unsafe ssh_free(session)
             return nil
         }
@@ -128,7 +135,39 @@ internal import CLibssh
     /// Proves who we are; `done` once the server is convinced.
     func authenticate(with key: PrivateKey) -> Step {
         self.socket.acknowledgeQuickly()
-        let status = unsafe ssh_userauth_publickey(self.session, nil, key.pointer)
+        return self.authenticated(unsafe ssh_userauth_publickey(self.session, nil, key.pointer))
+    }
+
+    /// How an attempt with the agent's key goes on.
+    enum AgentStep {
+        case again
+        case done
+        case failed
+        /// The agent is to be asked this, without waiting for it here; then comes another attempt with its answer.
+        case sign([UInt8])
+    }
+
+    /// Like ``authenticate(with:)``, with a key that an agent keeps; `answer` is what the agent said to the request for a signature.
+    func authenticate(withAgentsKey key: SSHPublicKey, answer: [UInt8]?) -> AgentStep {
+        self.socket.acknowledgeQuickly()
+        if self.agentDesk == nil {
+            self.agentDesk = AgentDesk(key) { unsafe ssh_set_agent_socket(self.session, $0) == SSH_OK }
+        }
+        guard let desk = self.agentDesk else { return .failed }
+        if let answer {
+            desk.layOut(answer: answer)
+            self.hasSignature = true
+        }
+        switch self.authenticated(unsafe ssh_userauth_agent(self.session, nil)) {
+        case .again: return .again
+        case .done: return .done
+        case .failed:
+            guard !self.hasSignature, self.isAlive, let request = desk.takeSignRequest() else { return .failed }
+            return .sign(request)
+        }
+    }
+
+    private func authenticated(_ status: CInt) -> Step {
         switch status {
         case SSH_AUTH_SUCCESS.rawValue:
             // From here on packets arrive whenever the server likes; the event takes in all of them.
@@ -150,6 +189,11 @@ internal import CLibssh
             self.socket.acknowledgeQuickly()
             guard unsafe ssh_event_dopoll(self.event, 0) == SSH_OK, self.isAlive else { return }
         }
+    }
+
+    /// Asks for any answer at all, as OpenSSH's `ServerAliveInterval` does; it counts as a packet when it comes.
+    func askForLife() {
+        _ = unsafe ssh_send_keepalive(self.session)
     }
 
     func makeChannel() -> Channel? {
@@ -192,6 +236,7 @@ private enum Callbacks {
         unsafe callbacks.pointee.channel_data_function = { _, channel, bytes, count, isError, context in
             if let channel = unsafe Callbacks.find(channel, context), let bytes = unsafe bytes {
                 let data = unsafe UnsafeRawBufferPointer(start: bytes, count: Int(count))
+                unsafe channel.tunnel?.receive(data)
                 unsafe channel.command?.receive(data, on: isError == 0 ? .standardOutput : .standardError)
             }
             // All of it is used up, so libssh opens the window again and nothing stays behind in its buffers.
@@ -248,17 +293,18 @@ private enum Options {
         to session: ssh_session,
         _ socket: ClientSocket,
         _ host: SSHHost,
-        _ address: SocketAddress
+        _ address: String,
+        _ pins: HostKeyPins
     ) -> Bool {
         // A server picks the first of our types that it has: ask for the pinned ones, and take another only to
         // be able to say which it was.
         let pinned = Self.signatures.filter { signature in
             let type = signature.hasPrefix("rsa-") ? "ssh-rsa" : signature
-            return host.hostKeys.contains { $0.type == type }
+            return pins.accepted.contains { $0.type == type }
         }
         let hostKeyOrder = pinned + Self.signatures.filter { !pinned.contains($0) }
         let texts: [(ssh_options_e, String)] = [
-            (SSH_OPTIONS_HOST, address.text),
+            (SSH_OPTIONS_HOST, address),
             (SSH_OPTIONS_USER, host.user),
             // Nothing is there to be read, and nobody's home folder has to be looked up.
             (SSH_OPTIONS_SSH_DIR, "/dev/null"),

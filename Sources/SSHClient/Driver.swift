@@ -26,6 +26,7 @@ final class Driver {
     private var pools: [SSHHost: HostPool] = [:]
     private var commands: [ObjectIdentifier: Command] = [:]
     private var sessions: [UInt64: Session] = [:]
+    private var tunnels: [UInt64: Tunnel] = [:]
 
     private var poolsToAssign: [HostPool] = []
     private var sessionsToSettle: [Session] = []
@@ -51,6 +52,7 @@ final class Driver {
                 } else {
                     // Already gone if an earlier event of this batch ended it.
                     self.sessions[tag]?.isReady()
+                    self.tunnels[tag]?.isReady()
                 }
             }
             for session in revisits {
@@ -69,6 +71,7 @@ final class Driver {
             switch letter {
             case .run(let request): self.accept(request)
             case .cancel(let ticket): self.cancel(ticket)
+            case .signed(let session, let answer): self.sessions[session]?.agentAnswered(answer)
             case .prepared(let host, let result): self.pools[host]?.prepared(result)
             case .shutDown: self.shutDown()
             }
@@ -122,7 +125,7 @@ final class Driver {
         }
     }
 
-    private func pool(for host: SSHHost) -> HostPool {
+    func pool(for host: SSHHost) -> HostPool {
         if let pool = self.pools[host] {
             return pool
         }
@@ -130,6 +133,10 @@ final class Driver {
         self.pools[host] = pool
         self.register(pool, pool.id)
         return pool
+    }
+
+    func sign(_ request: [UInt8], with agent: SSHAgent, for session: Session) {
+        self.preparations.sign(request, with: agent, for: session.id)
     }
 
     func prepare(_ host: SSHHost) {
@@ -189,6 +196,14 @@ final class Driver {
     func forget(_ session: Session) {
         self.sessions[session.id] = nil
         self.sleepers[session.id] = nil
+    }
+
+    func register(_ tunnel: Tunnel) {
+        self.tunnels[tunnel.id] = tunnel
+    }
+
+    func forget(_ tunnel: Tunnel) {
+        self.tunnels[tunnel.id] = nil
     }
 
     func forget(_ command: Command) {

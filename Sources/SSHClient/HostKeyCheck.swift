@@ -6,21 +6,30 @@ internal import CLibssh
 /// Judges the key that a server has proved to hold.
 enum HostKeyCheck {
     /// `nil` if the key is one of the pinned ones, byte for byte.
-    static func refusal(of connection: Connection, for host: SSHHost) -> SSHError? {
+    static func refusal(of connection: Connection, for host: SSHHost, _ pins: HostKeyPins) -> SSHError? {
         let presented: SSHPublicKey
         do {
             presented = try connection.serverKey()
         } catch {
             return SSHError(.hostKeyTypeNotPinned, "\(host.label) presented a host key that is refused: \(error)")
         }
-        return self.refusal(of: presented, for: host)
+        return self.refusal(of: presented, for: host, pins)
     }
 
-    static func refusal(of presented: SSHPublicKey, for host: SSHHost) -> SSHError? {
-        guard !host.hostKeys.contains(presented) else { return nil }
-        let pinned = host.hostKeys.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")
+    static func refusal(of presented: SSHPublicKey, for host: SSHHost, _ pins: HostKeyPins) -> SSHError? {
+        guard !pins.revoked.contains(presented) else {
+            return SSHError(
+                .revokedHostKey,
+                """
+                \(host.label) presented \(presented.type) \(presented.fingerprint), which '\(host.knownHosts ?? "")' marks as \
+                revoked; whoever has that key must not be believed, so give the host a new one
+                """
+            )
+        }
+        guard !pins.accepted.contains(presented) else { return nil }
+        let pinned = pins.accepted.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")
         let shown = "\(presented.type) \(presented.fingerprint)"
-        guard host.hostKeys.contains(where: { $0.type == presented.type }) else {
+        guard pins.accepted.contains(where: { $0.type == presented.type }) else {
             return SSHError(
                 .hostKeyTypeNotPinned,
                 """

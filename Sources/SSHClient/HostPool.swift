@@ -25,6 +25,8 @@ final class HostPool: Sleeper {
     let host: SSHHost
     private unowned let driver: Driver
     private var waiting: [Command] = []
+    /// Ways to hosts behind this one.
+    private var waitingWays: [Tunnel] = []
     private(set) var sessions: [Session] = []
     /// Kept for the driver.
     var isToBeAssigned = false
@@ -44,16 +46,26 @@ final class HostPool: Sleeper {
     }
 
     var isUnused: Bool {
-        guard case .underway = self.preparation else { return self.waiting.isEmpty && self.sessions.isEmpty }
+        guard case .underway = self.preparation else { return !self.hasWaiting && self.sessions.isEmpty }
         return false
     }
 
     // MARK: Commands
 
-    var hasWaiting: Bool { !self.waiting.isEmpty }
+    var hasWaiting: Bool { !self.waiting.isEmpty || !self.waitingWays.isEmpty }
 
     func add(_ command: Command) {
         self.waiting.append(command)
+        self.driver.assignLater(self)
+    }
+
+    func add(_ tunnel: Tunnel) {
+        self.waitingWays.append(tunnel)
+        self.driver.assignLater(self)
+    }
+
+    func withdraw(_ tunnel: Tunnel) {
+        self.waitingWays.removeAll { $0 === tunnel }
         self.driver.assignLater(self)
     }
 
@@ -77,6 +89,10 @@ final class HostPool: Sleeper {
 
     /// Gives waiting commands to connections, and makes connections for those that remain.
     func assign() {
+        while let tunnel = self.waitingWays.first, let session = self.sessions.first(where: { $0.freeWays > 0 }) {
+            self.waitingWays.removeFirst()
+            session.start(tunnel)
+        }
         while let command = self.waiting.first, let session = self.freestSession() {
             self.waiting.removeFirst()
             session.start(command)
@@ -97,8 +113,9 @@ final class HostPool: Sleeper {
 
     private func connectIfNeeded() {
         let configuration = self.driver.configuration
-        let expected = self.sessions.count { $0.isConnecting } * self.channelsPerSession
-        let shortfall = self.waiting.count - expected
+        let connecting = self.sessions.count { $0.isConnecting }
+        let ways = self.waitingWays.isEmpty || connecting > 0 ? 0 : 1
+        let shortfall = max(self.waiting.count - connecting * self.channelsPerSession, ways)
         guard shortfall > 0, self.sessions.count < configuration.sessionsPerHost else { return }
         let now = BootTime.now()
         if let noConnectBefore = self.noConnectBefore, now < noConnectBefore {
@@ -187,6 +204,11 @@ final class HostPool: Sleeper {
         for command in failed {
             command.fail(error)
         }
+        let ways = self.waitingWays
+        self.waitingWays = []
+        for tunnel in ways {
+            tunnel.fail(error)
+        }
     }
 
     /// Ends everything, with what each command is to be told.
@@ -200,7 +222,7 @@ final class HostPool: Sleeper {
     // MARK: Time
 
     var wakeAt: BootTime? {
-        switch (self.preparationDeadline, self.waiting.isEmpty ? nil : self.noConnectBefore) {
+        switch (self.preparationDeadline, self.hasWaiting ? self.noConnectBefore : nil) {
         case (let one?, let other?): min(one, other)
         case (let one, let other): one ?? other
         }

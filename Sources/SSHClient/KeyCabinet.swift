@@ -25,27 +25,24 @@ final class KeyCabinet: Sendable {
 
     private let keys = Mutex<[SSHIdentity: (Imprint, PrivateKey)]>([:])
 
-    func key(for host: SSHHost) throws(SSHError) -> PrivateKey {
-        switch host.identity {
-        case .keyFile(let path, let passphrase):
-            let file = OwnedDescriptor(number: unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY))
-            guard file.number >= 0 else {
-                let reason = unsafe String(cString: strerror(errno))
-                throw Self.unreadable(path, host, "cannot be opened: \(reason)")
-            }
-            let imprint = try self.inspect(file, path, host)
-            if let (known, key) = self.keys.withLock({ $0[host.identity] }), known == imprint {
-                return key
-            }
-            let key = try self.read(file, path, passphrase, host)
-            self.keys.withLock { keys in
-                if keys.count >= Self.keyLimit {
-                    keys.removeAll()
-                }
-                keys[host.identity] = (imprint, key)
-            }
+    func key(for host: SSHHost, _ path: String, _ passphrase: SSHPassphrase?) throws(SSHError) -> PrivateKey {
+        let file = OwnedDescriptor(number: unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY))
+        guard file.number >= 0 else {
+            let reason = unsafe String(cString: strerror(errno))
+            throw Self.unreadable(path, host, "cannot be opened: \(reason)")
+        }
+        let imprint = try self.inspect(file, path, host)
+        if let (known, key) = self.keys.withLock({ $0[host.identity] }), known == imprint {
             return key
         }
+        let key = try self.read(file, path, passphrase, host)
+        self.keys.withLock { keys in
+            if keys.count >= Self.keyLimit {
+                keys.removeAll()
+            }
+            keys[host.identity] = (imprint, key)
+        }
+        return key
     }
 
     private func inspect(

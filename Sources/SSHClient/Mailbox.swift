@@ -10,6 +10,8 @@ enum Letter: Sendable {
     case run(CommandRequest)
     case cancel(CommandTicket)
     case prepared(SSHHost, Result<PreparedHost, SSHError>)
+    /// What an agent answered to the connection of that number.
+    case signed(UInt64, Result<[UInt8], SSHAgent.Failure>)
     case shutDown
 }
 

@@ -5,10 +5,18 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// What connecting to a host needs and may block: its addresses and our key.
+/// What we prove ourselves with, ready for use.
+enum Proof: Sendable {
+    case key(PrivateKey)
+    case agent(SSHAgent, SSHPublicKey)
+}
+
+/// What connecting to a host needs and may block: its addresses, its keys and ours.
 struct PreparedHost: Sendable {
+    /// None for a host behind a jump host, which resolves the name itself.
     let addresses: [SocketAddress]
-    let key: PrivateKey
+    let pins: HostKeyPins
+    let proof: Proof
 }
 
 /// Resolves names and reads key files on threads of its own, so that neither the driver nor Swift's
@@ -27,6 +35,7 @@ final class PreparationRoom: Sendable {
 
     private let state = Mutex(State())
     private let keys = KeyCabinet()
+    private let knownHosts = KnownHostsShelf()
     private let mailbox: Mailbox
 
     init(mailbox: Mailbox) {
@@ -49,6 +58,42 @@ final class PreparationRoom: Sendable {
         }
     }
 
+    /// Has the agent sign, on a thread of its own because its owner may be asked first; the answer comes by mail.
+    func sign(_ request: [UInt8], with agent: SSHAgent, for session: UInt64) {
+        let work: @Sendable () -> Void = {
+            let answer = Result { () throws(SSHAgent.Failure) in try agent.ask(request) }
+            self.mailbox.post(.signed(session, answer))
+        }
+        if !BackgroundThread.start(name: "ssh.agent", work) {
+            self.mailbox.post(.signed(session, .failure(SSHAgent.Failure(message: "there is no thread left"))))
+        }
+    }
+
+    private func proof(for host: SSHHost) throws(SSHError) -> Proof {
+        switch host.identity {
+        case .keyFile(let path, let passphrase):
+            return .key(try self.keys.key(for: host, path, passphrase))
+        case .agent(let socket, let publicKey):
+            let agent = SSHAgent(path: socket)
+            let label = "the ssh-agent at '\(SSHHost.printable(socket, limit: 200))' for \(host.label)"
+            do {
+                guard try agent.holds(publicKey) else {
+                    throw SSHError(
+                        .agentUnavailable,
+                        "\(label) has no key \(publicKey.type) \(publicKey.fingerprint); add it with 'ssh-add'"
+                    )
+                }
+            } catch let failure as SSHAgent.Failure {
+                throw SSHError(.agentUnavailable, "\(label) cannot be used: \(failure.message)")
+            } catch let error as SSHError {
+                throw error
+            } catch {
+                throw SSHError(.agentUnavailable, "\(label) cannot be used")
+            }
+            return .agent(agent, publicKey)
+        }
+    }
+
     private func work() {
         while let host = self.next() {
             self.mailbox.post(.prepared(host, self.answer(for: host)))
@@ -67,8 +112,10 @@ final class PreparationRoom: Sendable {
 
     private func answer(for host: SSHHost) -> Result<PreparedHost, SSHError> {
         Result { () throws(SSHError) in
-            let key = try self.keys.key(for: host)
-            return PreparedHost(addresses: try SocketAddress.resolve(host), key: key)
+            let pins = try self.knownHosts.pins(for: host)
+            let proof = try self.proof(for: host)
+            let addresses = host.jumps.isEmpty ? try SocketAddress.resolve(host) : []
+            return PreparedHost(addresses: addresses, pins: pins, proof: proof)
         }
     }
 }

@@ -16,6 +16,12 @@ package struct SSHError: Error, Hashable, Sendable, CustomStringConvertible {
         case changedHostKey
         /// The host presented a key of a type for which none is pinned.
         case hostKeyTypeNotPinned
+        /// The host presented a key that the known-hosts file has marked as revoked.
+        case revokedHostKey
+        /// The known-hosts file cannot be read or understood.
+        case knownHostsUnusable
+        /// The ssh-agent does not answer, or has not the key.
+        case agentUnavailable
         case authenticationRefused
         case keyFileUnreadable
         case nameNotFound
@@ -76,8 +82,8 @@ package struct SSHError: Error, Hashable, Sendable, CustomStringConvertible {
         case .nameNotFound, .unreachable, .connectionRefused, .handshakeFailed, .timedOut, .connectionLost,
             .channelRefused, .overloaded:
             true
-        case .invalidHost, .invalidCommand, .unknownHostKey, .changedHostKey, .hostKeyTypeNotPinned,
-            .authenticationRefused, .keyFileUnreadable, .cancelled, .shutDown:
+        case .invalidHost, .invalidCommand, .unknownHostKey, .changedHostKey, .hostKeyTypeNotPinned, .revokedHostKey,
+            .knownHostsUnusable, .agentUnavailable, .authenticationRefused, .keyFileUnreadable, .cancelled, .shutDown:
             false
         }
     }

@@ -3,8 +3,8 @@
 
 /// A machine that commands can be sent to, with everything that is needed to reach it.
 ///
-/// Nothing is taken from anywhere else: no `~/.ssh/config`, no known-hosts file, no agent, no proxy
-/// command. Two hosts that differ in any field never share a connection.
+/// Nothing is taken from anywhere else: no `~/.ssh/config`, no other known-hosts file than the named one, no proxy
+/// command, and an agent only where it is asked for. Two hosts that differ in any field never share a connection.
 package struct SSHHost: Hashable, Sendable {
     /// What operators call the machine; used in messages only.
     package var name: String
@@ -14,8 +14,12 @@ package struct SSHHost: Hashable, Sendable {
     package var user: String
     /// The keys that this machine may prove itself with.
     ///
-    /// At least one is required, since there is no such thing as trust on first use here.
+    /// At least one is required, here or in ``knownHosts``, since there is no such thing as trust on first use here.
     package var hostKeys: [SSHPublicKey]
+    /// A known-hosts file with further keys; read again when it has changed, and never written.
+    package var knownHosts: String?
+    /// The jump hosts on the way, the one that is reached directly first.
+    package var jumps: [SSHHost]
     package var identity: SSHIdentity
     /// How long the name's resolution may take, and then the connection, up to the end of authentication.
     package var connectTimeout: Duration
@@ -26,6 +30,8 @@ package struct SSHHost: Hashable, Sendable {
         port: UInt16 = 22,
         user: String,
         hostKeys: [SSHPublicKey],
+        knownHosts: String? = nil,
+        jumps: [SSHHost] = [],
         identity: SSHIdentity,
         connectTimeout: Duration = .seconds(10)
     ) {
@@ -34,6 +40,8 @@ package struct SSHHost: Hashable, Sendable {
         self.port = port
         self.user = user
         self.hostKeys = hostKeys
+        self.knownHosts = knownHosts
+        self.jumps = jumps
         self.identity = identity
         self.connectTimeout = connectTimeout
     }
@@ -51,6 +59,8 @@ package enum SSHIdentity: Hashable, Sendable {
     ///
     /// Read again when it has changed, so a rotated key needs no restart.
     case keyFile(path: String, passphrase: SSHPassphrase? = nil)
+    /// The one named key of the ssh-agent that listens at `socket`.
+    case agent(socket: String, publicKey: SSHPublicKey)
 }
 
 /// The passphrase of a key file, which no message, log or dump shows.
@@ -69,6 +79,15 @@ package struct SSHPassphrase: Hashable, Sendable, CustomStringConvertible, Custo
 extension SSHHost {
     /// The longest host or user name, which is also the longest name that DNS has.
     static let nameLimit = 253
+    /// How many jump hosts one way may have.
+    package static let jumpLimit = 3
+
+    /// The last jump host before this one, with the way to it.
+    var outer: SSHHost? {
+        guard var last = self.jumps.last else { return nil }
+        last.jumps = Array(self.jumps.dropLast())
+        return last
+    }
 
     /// Refuses what libssh, a resolver or a remote shell might read as more than a name.
     ///
@@ -95,7 +114,8 @@ extension SSHHost {
                 """
             )
         }
-        guard !self.hostKeys.isEmpty else {
+        try self.validateJumps()
+        guard !self.hostKeys.isEmpty || self.knownHosts != nil else {
             throw SSHError(
                 .unknownHostKey,
                 """
@@ -103,6 +123,24 @@ extension SSHHost {
                 'cat /etc/ssh/ssh_host_ed25519_key.pub' prints on that host
                 """
             )
+        }
+    }
+
+    private func validateJumps() throws(SSHError) {
+        guard self.jumps.count <= Self.jumpLimit else {
+            throw SSHError(
+                .invalidHost,
+                "\(self.label) is \(self.jumps.count) jump hosts away, and \(Self.jumpLimit) are the most"
+            )
+        }
+        for jump in self.jumps {
+            guard jump.jumps.isEmpty else {
+                throw SSHError(
+                    .invalidHost,
+                    "the jump host \(jump.label) has jump hosts of its own; list them in order"
+                )
+            }
+            try jump.validate()
         }
     }
 

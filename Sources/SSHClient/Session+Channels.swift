@@ -38,13 +38,16 @@ extension Session {
     private static let roundsPerTurn = 16
 
     private func advance(_ channel: Channel) {
-        if channel.state == .opening {
+        if let tunnel = channel.tunnel {
+            self.attend(channel, tunnel)
+        }
+        if channel.state == .opening, channel.tunnel == nil {
             self.open(channel)
         }
-        if channel.state == .requesting {
+        if channel.state == .requesting, channel.tunnel == nil {
             self.request(channel)
         }
-        if channel.state == .running {
+        if channel.state == .running, channel.tunnel == nil {
             self.attend(channel)
         }
         if channel.state == .closing {
@@ -142,7 +145,7 @@ extension Session {
         channel.command = nil
         command.timesRefused += 1
         // It told us how many it allows; if it never allowed one, there is nothing to wait for here.
-        self.capacity = max(self.channels.count, self.hasOpenedChannel ? 1 : 0)
+        self.capacity = max(self.channels.count { $0.tunnel == nil }, self.hasOpenedChannel ? 1 : 0)
         self.isRetired = self.isRetired || self.capacity == 0
         self.pool.learn(channelsPerSession: self.capacity)
         guard command.timesRefused < HostPool.refusalLimit, self.hasOpenedChannel || command.timesRefused == 1 else {
@@ -166,7 +169,7 @@ extension Session {
         }
     }
 
-    private func forget(_ channel: Channel) {
+    func forget(_ channel: Channel) {
         self.connection?.free(channel)
         self.channels.removeAll { $0 === channel }
     }
@@ -203,7 +206,11 @@ extension Session {
             self.pool.putBack(command)
         } else {
             let doubt = command.mayHaveStarted ? "the command may have run or still be running" : "nothing was sent"
-            command.fail(SSHError(.connectionLost, "the connection to \(self.host.label) was lost; \(doubt)"))
+            let how =
+                self.isSilent
+                ? "\(self.host.label) was silent for \(self.driver.configuration.deadPeerAfter.inSeconds) and is given up"
+                : "the connection to \(self.host.label) was lost"
+            command.fail(SSHError(.connectionLost, "\(how); \(doubt)"))
         }
     }
 }

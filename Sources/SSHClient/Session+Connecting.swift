@@ -4,7 +4,11 @@
 /// From an address to an open connection.
 extension Session {
     func begin() {
-        self.tryNextAddress()
+        if let outer = self.host.outer {
+            self.askForWay(through: outer)
+        } else {
+            self.tryNextAddress()
+        }
         self.driver.settleLater(self)
     }
 
@@ -51,10 +55,12 @@ extension Session {
         self.startHandshake(over: socket)
     }
 
-    private func startHandshake(over socket: ClientSocket) {
-        let address = self.prepared.addresses[self.nextAddress - 1]
+    func startHandshake(over socket: ClientSocket) {
+        // Behind a jump host the name goes no further than into libssh's messages.
+        let isDirect = self.nextAddress > 0
+        let address = isDirect ? self.prepared.addresses[self.nextAddress - 1].text : self.host.address
         self.addressDeadline = nil
-        guard let connection = Connection.make(over: socket, to: self.host, at: address) else {
+        guard let connection = Connection.make(over: socket, to: self.host, at: address, self.prepared.pins) else {
             self.end(Failure("libssh would not begin a session with \(self.host.label)", .handshakeFailed))
             return
         }
@@ -70,7 +76,7 @@ extension Session {
         case .failed:
             self.end(self.handshakeFailed(connection.lastError))
         case .done:
-            if let refusal = HostKeyCheck.refusal(of: connection, for: self.host) {
+            if let refusal = HostKeyCheck.refusal(of: connection, for: self.host, self.prepared.pins) {
                 self.end(Failure(error: refusal, isWorthRepeating: false))
                 return
             }
@@ -80,7 +86,15 @@ extension Session {
     }
 
     func authenticate(_ connection: Connection) {
-        switch connection.authenticate(with: self.prepared.key) {
+        let step: Connection.Step
+        switch self.prepared.proof {
+        case .key(let key):
+            step = connection.authenticate(with: key)
+        case .agent(let agent, let key):
+            guard let next = self.authenticate(connection, agent, key) else { return }
+            step = next
+        }
+        switch step {
         case .again:
             return
         case .failed:
@@ -88,8 +102,52 @@ extension Session {
             self.end(connection.isAlive ? self.notAuthenticated(reason) : self.handshakeFailed(reason))
         case .done:
             self.state = .open
+            self.heardAt = nil
             self.driver.mailbox.count { $0.sessionsOpened += 1 }
             self.pool.sessionOpened(self)
+        }
+    }
+
+    /// Nothing while the agent is being asked.
+    private func authenticate(
+        _ connection: Connection,
+        _ agent: SSHAgent,
+        _ key: SSHPublicKey
+    ) -> Connection.Step? {
+        let answer: [UInt8]?
+        switch self.agentTurn {
+        case .asked:
+            return nil
+        case .answered(let bytes):
+            answer = bytes
+            self.agentTurn = .done
+        case .notAsked, .done:
+            answer = nil
+        }
+        switch connection.authenticate(withAgentsKey: key, answer: answer) {
+        case .again: return .again
+        case .done: return .done
+        case .failed: return .failed
+        case .sign(let request):
+            self.agentTurn = .asked
+            self.driver.sign(request, with: agent, for: self)
+            return nil
+        }
+    }
+
+    func agentAnswered(_ answer: Result<[UInt8], SSHAgent.Failure>) {
+        guard self.state == .authenticating, let connection = self.connection else { return }
+        switch answer {
+        case .success(let bytes) where bytes.first == SSHAgent.Message.signature:
+            self.agentTurn = .answered(bytes)
+            self.authenticate(connection)
+            self.driver.settleLater(self)
+        case .success:
+            self.end(Failure("the ssh-agent did not sign for \(self.host.label)", .agentUnavailable))
+        case .failure(let failure):
+            self.end(
+                Failure("the ssh-agent did not sign for \(self.host.label): \(failure.message)", .agentUnavailable)
+            )
         }
     }
 }

@@ -51,13 +51,14 @@ extension Session {
 
     func notAuthenticated(_ reason: String) -> Failure {
         let host = self.pool.host
-        let path =
+        let key =
             switch host.identity {
-            case .keyFile(let path, _): path
+            case .keyFile(let path, _): "the key '\(path)'"
+            case .agent(_, let key): "the agent's key \(key.fingerprint)"
             }
         return Failure(
             """
-            \(host.label) refused user '\(host.user)' with the key '\(path)' (\(reason)); \
+            \(host.label) refused user '\(host.user)' with \(key) (\(reason)); \
             check that its public half is in the user's authorized_keys there
             """,
             .authenticationRefused

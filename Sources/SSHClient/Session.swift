@@ -20,6 +20,14 @@ final class Session: Sleeper {
         case ended
     }
 
+    /// How far the question for the agent's signature has come.
+    enum AgentTurn {
+        case notAsked
+        case asked
+        case answered([UInt8])
+        case done
+    }
+
     let id: DeadlineQueue.SleeperID
     unowned let pool: HostPool
     unowned let driver: Driver
@@ -28,6 +36,8 @@ final class Session: Sleeper {
     var state = State.connecting
     var socket: ClientSocket?
     var connection: Connection?
+    /// The way through a jump host, instead of addresses.
+    var tunnel: Tunnel?
     var nextAddress = 0
     var addressDeadline: BootTime?
     var lastConnectFailure: SystemFailure?
@@ -38,6 +48,13 @@ final class Session: Sleeper {
     var hasOpenedChannel = false
     var isRetired = false
     var idleSince: BootTime?
+    /// When a packet last came, and how many had come by then.
+    var heardAt: BootTime?
+    var packetsHeard: UInt64 = 0
+    /// When we last asked for an answer.
+    var askedAt: BootTime?
+    var isSilent = false
+    var agentTurn = AgentTurn.notAsked
     /// Kept for the driver.
     var isToBeSettled = false
 
@@ -67,8 +84,16 @@ final class Session: Sleeper {
 
     var freePlaces: Int {
         guard self.state == .open, !self.isRetired else { return 0 }
-        return max(self.capacity - self.channels.count, 0)
+        return max(self.capacity - self.channels.count { $0.tunnel == nil }, 0)
     }
+
+    /// sshd limits sessions on a connection, and ways through it not at all.
+    var freeWays: Int {
+        guard self.state == .open, !self.isRetired else { return 0 }
+        return max(Self.wayLimit - self.channels.count { $0.tunnel != nil }, 0)
+    }
+
+    private static let wayLimit = 128
 
     // MARK: Turns
 
@@ -111,11 +136,16 @@ final class Session: Sleeper {
             return
         }
         let now = BootTime.now()
+        guard !self.checkLife(connection, now: now) else {
+            self.isSilent = true
+            self.end(nil)
+            return
+        }
         let grace = self.driver.configuration.closeGrace
         if self.channels.contains(where: { $0.closingSince.map { $0 + grace <= now } ?? false }) {
             self.isRetired = true
         }
-        if self.isRetired, !self.channels.contains(where: { $0.command != nil }) {
+        if self.isRetired, !self.channels.contains(where: \.isInUse) {
             self.end(nil)
             return
         }
@@ -127,7 +157,7 @@ final class Session: Sleeper {
             }
             return
         }
-        if self.freePlaces > 0 {
+        if self.freePlaces > 0 || self.freeWays > 0 {
             self.driver.assignLater(self.pool)
         }
     }
@@ -148,6 +178,10 @@ final class Session: Sleeper {
         let abandoned = self.channels
         self.channels = []
         for channel in abandoned {
+            if let tunnel = channel.tunnel {
+                channel.tunnel = nil
+                tunnel.lost("the connection to \(self.host.label) was lost")
+            }
             if let command = channel.command {
                 channel.command = nil
                 if channel.hasEnding {
@@ -161,6 +195,8 @@ final class Session: Sleeper {
         self.connection?.disconnect()
         self.connection = nil
         self.socket = nil
+        self.tunnel?.close()
+        self.tunnel = nil
         self.driver.forget(self)
         self.pool.sessionEnded(self, failure)
     }
@@ -175,13 +211,14 @@ final class Session: Sleeper {
 
     // MARK: Time and readiness
 
-    var connectDeadline: BootTime { self.startedAt + self.host.connectTimeout }
+    /// Each jump host on the way has the same time again.
+    var connectDeadline: BootTime { self.startedAt + self.host.connectTimeout * (1 + self.host.jumps.count) }
 
     var wakeAt: BootTime? {
         switch self.state {
         case .connecting: self.addressDeadline ?? self.connectDeadline
         case .handshaking, .authenticating: self.connectDeadline
-        case .open: self.retireDeadline ?? self.idleDeadline
+        case .open: [self.retireDeadline ?? self.idleDeadline, self.lifeDeadline].compactMap(\.self).min()
         case .ended: nil
         }
     }
@@ -199,7 +236,7 @@ final class Session: Sleeper {
     func wake(now: BootTime) {
         self.driver.settleLater(self)
         guard let phase = self.phase else { return }
-        if phase == .connect, now < self.connectDeadline {
+        if phase == .connect, now < self.connectDeadline, self.tunnel == nil {
             self.tryNextAddress()
         } else {
             self.end(self.timedOut(in: phase))

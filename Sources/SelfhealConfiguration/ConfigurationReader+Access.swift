@@ -12,6 +12,13 @@ struct DefaultAccess {
     var user: String?
     var port: Int?
     var identityFile: String?
+    var proof = SSHProof()
+    var knownHosts: String?
+    var jump: [Spanned<String>]?
+    var become: Become?
+    var becomeByRole: [String: Become] = [:]
+    /// Hosts that nothing is run on, and that others are reached through.
+    var jumpHosts: [JumpHost] = []
 }
 
 extension ConfigurationReader {
@@ -20,13 +27,27 @@ extension ConfigurationReader {
             return nil
         }
         defer { reader.finish() }
-        self.skip(UnactedKeys.ssh, &reader)
-        return DefaultAccess(
+        var access = DefaultAccess(
             isGiven: true,
             user: self.user(&reader),
             port: reader.port("port")?.value,
-            identityFile: reader.text("identity_file").map { self.folders.resolve($0.value) }
+            identityFile: reader.text("identity_file").map { self.folders.resolve($0.value) },
+            proof: self.proof(&reader),
+            knownHosts: self.knownHosts(&reader),
+            jump: reader.texts("jump"),
+            become: self.become(&reader)
         )
+        for (role, node) in reader.named("roles", "a mapping of roles to how their nodes are reached") ?? [] {
+            guard var inner = MappingReader(node, what: "role '\(role.value)'", sink: self.sink) else { continue }
+            access.becomeByRole[role.value] = self.become(&inner)
+            inner.finish()
+        }
+        for (name, node) in reader.named("jump_hosts", "a mapping of names to jump hosts") ?? [] {
+            if let host = self.jumpHost(name, node, access) {
+                access.jumpHosts.append(host)
+            }
+        }
+        return access
     }
 
     /// How commands reach one node; nothing when the configuration does not say.
@@ -35,9 +56,12 @@ extension ConfigurationReader {
         _ own: YAMLNode?,
         host: String,
         at span: SourceSpan,
+        roles: [String] = [],
         _ defaults: DefaultAccess
     ) -> SSHAccess? {
-        guard let own else {
+        // A known-hosts file may pin a node that says nothing itself.
+        let implied = YAMLNode(kind: .mapping([]), span: span)
+        guard let own = own ?? (defaults.knownHosts == nil ? nil : implied) else {
             if defaults.isGiven {
                 self.sink.report(.noHostKey(name, at: span))
             }
@@ -52,24 +76,43 @@ extension ConfigurationReader {
         let user = self.user(&reader) ?? defaults.user
         let identity = reader.text("identity_file").map { self.folders.resolve($0.value) } ?? defaults.identityFile
         let keys = reader.texts("host_key", or: "host_keys")
+        let proof = self.proof(&reader, defaults.proof)
+        let knownHosts = self.knownHosts(&reader) ?? defaults.knownHosts
+        let jump = reader.texts("jump") ?? defaults.jump
+        let become =
+            self.become(&reader) ?? roles.lazy.compactMap { defaults.becomeByRole[$0] }.first ?? defaults.become
         let help = "or give it once for all nodes, in 'ssh:' at the top"
         if user == nil {
             _ = reader.require("user", because: help)
         }
-        if identity == nil {
+        if identity == nil, proof.agent == nil {
             _ = reader.require("identity_file", because: help)
         }
-        if keys == nil || keys?.isEmpty == true, reader.take("host_key") == nil {
+        if knownHosts == nil, keys == nil || keys?.isEmpty == true, reader.take("host_key") == nil {
             self.sink.report(.noHostKey(name, at: reader.span))
         }
-        guard let user, let identity else {
+        guard let user, identity != nil || proof.agent != nil else {
             return nil
         }
         let hostKeys = (keys ?? []).compactMap(self.hostKey)
-        return SSHAccess(address: address, port: port, user: user, hostKeys: hostKeys, identityFile: identity)
+        var access = SSHAccess(
+            address: address,
+            port: port,
+            user: user,
+            hostKeys: hostKeys,
+            identityFile: proof.agent == nil ? identity ?? "" : ""
+        )
+        access.passphrase = proof.agent == nil ? proof.passphrase : nil
+        access.agent = proof.agent
+        access.knownHosts = knownHosts
+        access.become = become
+        if let jump, jump.map(\.value) != ["none"] {
+            self.wanted.jumps[name] = jump
+        }
+        return access
     }
 
-    private func user(_ reader: inout MappingReader) -> String? {
+    func user(_ reader: inout MappingReader) -> String? {
         reader.text("user").flatMap { self.name($0, "user") }?.value
     }
 

@@ -60,7 +60,7 @@ extension ConfigurationReader {
         return Inventory(
             clusterName: name?.value ?? "kafka",
             clusterID: id?.value ?? "",
-            nodes: placed.map(\.node),
+            nodes: self.withJumps(placed.map(\.node), access),
             services: []
         )
     }
@@ -98,7 +98,14 @@ extension ConfigurationReader {
         guard let host else {
             return nil
         }
-        placed.node.ssh = self.access(to: text.value, own, host: host.value, at: text.span, access)
+        placed.node.ssh = self.access(
+            to: text.value,
+            own,
+            host: host.value,
+            at: text.span,
+            roles: placed.node.roles,
+            access
+        )
         return placed
     }
 

@@ -12,6 +12,8 @@ struct ConfigurationReader {
     /// The scalars that came from the environment, and so are no secrets in a file.
     let expanded: Set<SourceSpan>
     let folders: LocalFolders
+    /// Which ways nodes want, until all that ways lead through are known.
+    let wanted = WantedJumps()
 
     func configuration(_ root: YAMLNode) -> SelfhealConfiguration? {
         let help = "a configuration has 'cluster:' with the nodes"

@@ -6,10 +6,7 @@ package import RunbookSource
 /// Mistakes in a configuration.
 extension Diagnostic {
     package static func notActedUpon(_ key: String, at span: SourceSpan) -> Self {
-        let help =
-            key == "known_hosts"
-            ? "give each node its 'host_key'; a file of them is not read"
-            : "delete it, or leave it for a later version; the rest of the file is used"
+        let help = "delete it, or leave it for a later version; the rest of the file is used"
         return self.warning(500, "this version does nothing with '\(key)'", at: span, help: help)
     }
 

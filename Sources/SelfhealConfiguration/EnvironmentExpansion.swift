@@ -44,6 +44,10 @@ struct EnvironmentExpansion {
                     guard !skipped.contains(pair.key.text) else {
                         return pair
                     }
+                    // Where it is to be had is what is kept of a passphrase, so its reference stays one.
+                    guard pair.key.text != "passphrase" else {
+                        return pair
+                    }
                     let value = self.expand(pair.value, skipping: within(pair.key.text))
                     return YAMLPair(key: pair.key, value: value)
                 }

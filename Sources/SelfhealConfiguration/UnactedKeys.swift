@@ -21,13 +21,10 @@ package enum UnactedKeys {
         "sasl", "ssl", "tls", "vault",
     ]
 
-    package static let ssh: Set<String> = ["known_hosts"]
-
     static func inside(_ section: String) -> Set<String> {
         switch section {
         case "notifications": self.notifications
         case "security": self.security
-        case "ssh": self.ssh
         default: []
         }
     }

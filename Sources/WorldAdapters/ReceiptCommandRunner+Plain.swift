@@ -22,16 +22,15 @@ extension ReceiptCommandRunner {
     }
 
     private static func runPlain(_ act: Act, at place: Place) async -> CommandReport {
-        let line: String
-        switch act.command {
-        case .arguments(let words): line = ShellWords.join(words)
-        case .script(let text, let variables):
-            let environment = variables.map { "\($0.name)=\($0.value)" }
-            line = ShellWords.join(["env"] + environment + ["sh", "-c", text])
+        let script: RemoteScript
+        do throws(ReceiptError) {
+            script = try Self.plainScript(act, become: place.store.become)
+        } catch {
+            return CommandReport(.notSent(reason: error.message))
         }
         let output = Mutex<[UInt8]>([])
         let result = await place.transport.run(
-            RemoteScript(commandLine: line, standardInput: []),
+            script,
             timeout: act.timeout.duration
         ) { bytes in
             output.withLock { $0 = Array(($0 + bytes).prefix(CommandReport.outputLimit)) }

@@ -339,7 +339,9 @@ package final class ReceiptCommandRunner: CommandRunner {
         }
         switch result {
         case .notSent(let reason): return .notSent(reason)
-        case .exited(let status, _): return .report(parser.finish(exitStatus: status))
+        case .exited(let status, let errors):
+            let report = parser.finish(exitStatus: status)
+            return Self.refusalToBecome(report, status, errors, at: place).map { .notSent($0) } ?? .report(report)
         // The shell is gone, and the command is not its child.
         case .ended: return .broken("the shell on this machine was ended")
         case .broken(let reason):
@@ -395,18 +397,13 @@ package final class ReceiptCommandRunner: CommandRunner {
     }
 
     private func command(for act: Act) throws(ReceiptError) -> ReceiptCommand {
-        let words: [ShellWord]
-        var environment: [ReceiptCommand.Variable] = []
-        switch act.command {
-        case .arguments(let arguments): words = arguments.map { ShellWord($0) }
-        case .script(let text, let variables):
-            words = ReceiptCommand.script(text)
-            environment = variables.map { ReceiptCommand.Variable(name: $0.name, value: ShellWord($0.value)) }
-        }
+        let (words, environment) = Self.parts(of: act)
         return ReceiptCommand(
             id: try ReceiptID(act.effect.text),
             words: words,
             environment: environment,
+            workingDirectory: act.setting.directory,
+            standardInput: act.setting.input.map { Array($0.utf8) },
             budget: act.timeout.duration,
             grace: Self.grace,
             outputLimit: CommandReport.outputLimit
@@ -434,9 +431,9 @@ package final class ReceiptCommandRunner: CommandRunner {
             let host = try self.hosts.host(of: node)
             let transport = SSHTransport(client: self.client, host: host)
             return Place(
-                name: node.name.text,
+                name: Self.placeName(of: node),
                 transport: transport,
-                store: try ReceiptStore(folder: "\(ReceiptStore.defaultFolder)/\(self.family)")
+                store: try Self.store(of: node, family: self.family)
             )
         } catch let error as SSHHosts.Problem {
             throw PlaceError(message: error.message)

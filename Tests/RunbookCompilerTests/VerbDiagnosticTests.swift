@@ -244,13 +244,27 @@ import Testing
         )
     }
 
-    @Test func `an environment belongs to a script`() {
+    @Test(arguments: ["❶-kafka❶", "❶\"a b\"❶", "❶{ user: kafka, receipts: below }❶"])
+    func `who is become has a user's name, and receipts an absolute path`(become: String) {
+        let user = become.contains("kafka,") ? "kafka" : become.filter { !"❶\"".contains($0) }
+        expectProblem(
+            531,
+            "'\(user)' cannot be become, or its folder of receipts is no absolute path",
+            help: "write a user's name: become: kafka, or become: { user: kafka, receipts: /var/lib/kafka/receipts }",
+            in: runbook("  - id: act\n    run: { targets: ensemble, command: [ls], effect: reads, become: \(become) }")
+        )
+    }
+
+    @Test func `nobody is become on the engine's own machine`() {
         expectProblem(
             234,
-            "'env' means nothing beside 'command'",
-            help: "write the value as a word of the command, or use 'script'",
-            in: runbook("  - id: act\n    run: { targets: ensemble, command: [ls], effect: reads, env: { ❶A❶: x } }")
+            "'become' means nothing beside 'local'",
+            help: "let the command itself change the user, or leave 'become' out",
+            in: runbook("  - id: act\n    run: { local: true, command: [ls], effect: reads, become: ❶kafka❶ }")
         )
+    }
+
+    @Test func `an environment belongs to a command or a script`() {
         expectProblem(
             234,
             "'env' means nothing beside 'service'",

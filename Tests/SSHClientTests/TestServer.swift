@@ -150,7 +150,15 @@ final class TestServer: @unchecked Sendable {
 
     // MARK: The system
 
-    private static func run(_ program: String, _ arguments: [String]) throws {
+    /// Stops the daemon and everybody who serves a connection in their tracks, or lets them go on.
+    func signalAll(_ signal: Int32) {
+        guard let daemon = self.daemon else { return }
+        for process in [daemon] + Self.descendants(of: daemon) {
+            kill(process, signal)
+        }
+    }
+
+    static func run(_ program: String, _ arguments: [String]) throws {
         let status = Self.wait(for: try Self.spawn(program, arguments))
         guard status == 0 else {
             throw Failure(description: "\(program) ended with \(status)")
@@ -158,7 +166,7 @@ final class TestServer: @unchecked Sendable {
     }
 
     // Foundation's `Process` waits on a run loop, which hangs when tests wait on all of Swift's threads at once.
-    private static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
+    static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -177,7 +185,7 @@ final class TestServer: @unchecked Sendable {
         return process
     }
 
-    private static func wait(for process: pid_t) -> Int32 {
+    static func wait(for process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         return status

@@ -35,6 +35,7 @@ import Testing
             ("ssh", "probe: { targets: t, ssh: { ?, command: [c] } }"),
             ("wait", "wait: { ?, targets: t, tcp: { port: p }, until: c }"),
             ("run", "run: { ?, targets: t, service: s, do: start }"), ("run", "run: { ?, targets: t, command: [c] }"),
+            ("become_user", "run: { targets: t, command: [c], become: { ?, user: u } }"),
             ("run", "run: { ?, targets: t, script: c }"), ("batch", "run: { targets: t, script: c, batch: { ? } }"),
             ("approve", "approve: { ?, message: m, from: [a] }"),
             ("notify", "notify: { ?, channels: [c], message: m }"),
@@ -78,6 +79,8 @@ import Testing
             ("commands", "{ cluster: { nodes: [{ host: a, services: { s: { ? } } }] } }"),
         ]
         + [
+            ("become_user", "ssh: { become: { ?, user: u } }"), ("role_ssh", "ssh: { roles: { r: { ? } } }"),
+            ("node_ssh", "ssh: { jump_hosts: { j: { ?, address: a } } }"),
             ("ssh", "ssh: { ? }"), ("commands", "services: { s: { ? } }"), ("person", "people: [{ ?, name: a }]"),
             ("store", "store: { ?, folder: f }"), ("security", "security: { ? }"),
             ("notifications", "notifications: { ? }"), ("mail", "notifications: { smtp: { ?, host: h } }"),

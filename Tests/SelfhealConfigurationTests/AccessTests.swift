@@ -79,14 +79,6 @@ import Testing
     @Test func `a comment behind a host key does no harm`() {
         #expect(Self.node("{ user: u, identity_file: /k, host_key: '\(hostKey) root@zk1' }").diagnostics == [])
     }
-
-    @Test func `a file of known hosts is not read, which is said`() {
-        let loaded = Self.node(
-            "{ host_key: '\(hostKey)' }",
-            rest: "ssh: { user: u, identity_file: /k, ❶known_hosts❶: /etc/ssh/known }\n"
-        )
-        #expect(loaded.diagnostics == [.notActedUpon("known_hosts", at: loaded.source["❶"])])
-    }
 }
 
 @Suite struct ServiceTests {

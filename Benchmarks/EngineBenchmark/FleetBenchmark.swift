@@ -1,0 +1,248 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import RunCore
+import RunExecutor
+import RunJournal
+import RunPlan
+import RunPorts
+import RunVocabulary
+import SSHClient
+import Synchronization
+import WorldAdapters
+
+/// `true` on many hosts, several times each, with more and more around it: the exchange alone, a receipt, a journaled run.
+///
+/// The hosts work at once, each on one command after the other. Cold, every command has a connection of its own; warm, each host's
+/// connection is made before the time is taken.
+struct FleetBenchmark: Sendable {
+    enum Layer: String {
+        case exchange
+        case receipt
+        case run
+    }
+
+    let layer: Layer
+    let isCold: Bool
+    let repetitions: Int
+    let nodes: [Node]
+
+    init(_ words: [String]) throws {
+        guard words.count >= 8, let layer = Layer(rawValue: words[0]), let repetitions = Int(words[2]),
+            let port = Int(words[6])
+        else {
+            throw Failure(description: "fleet LAYER cold|warm TIMES KNOWN_HOSTS KEY USER PORT ADDRESS…")
+        }
+        self.layer = layer
+        self.isCold = words[1] == "cold"
+        self.repetitions = repetitions
+        self.nodes = words[7...].map { address in
+            var node = Node(name: NodeName("n\(address)"), host: address, roles: ["fleet"])
+            node.ssh = SSHAccess(address: address, port: port, user: words[5], hostKeys: [], identityFile: words[4])
+            node.ssh?.knownHosts = words[3]
+            return node
+        }
+    }
+
+    func measure() async throws -> String {
+        Self.raiseDescriptorLimit()
+        var configuration = SSHClient.Configuration()
+        configuration.idleTimeout = self.isCold ? .zero : .seconds(600)
+        let client = try SSHClient(configuration)
+        let folder = "/tmp/selfheal-fleet-\(getpid())"
+        mkdir(folder, 0o700)
+        let runner = ReceiptCommandRunner(
+            client: client,
+            term: Term(UInt64(time(nil))),
+            family: "benchmark",
+            localFolder: "\(folder)/local",
+            memory: Memory()
+        )
+        let begin = Moment.now
+        if !self.isCold || self.layer != .exchange {
+            // The folder of receipts is opened once in a host's life, and not what is measured.
+            try await self.onAll { node in try await self.once(-1, node, client, runner) }
+        }
+        let ready = Moment.now
+        let times = Mutex<[Double]>([])
+        if self.layer == .run {
+            try await RunOnFleet(benchmark: self, runner: runner, folder: folder).carryOut()
+        } else {
+            try await self.onAll { node in
+                for number in 0..<self.repetitions {
+                    let start = Moment.now
+                    try await self.once(number, node, client, runner)
+                    let seconds = Moment.now.wall - start.wall
+                    times.withLock { $0.append(seconds) }
+                }
+            }
+        }
+        let end = Moment.now
+        await client.shutDown()
+        return self.line(begin, ready, end, times.withLock { $0.sorted() })
+    }
+
+    private func onAll(_ body: @escaping @Sendable (Node) async throws -> Void) async throws {
+        try await withThrowingTaskGroup { group in
+            for node in self.nodes {
+                group.addTask { try await body(node) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func once(_ number: Int, _ node: Node, _ client: SSHClient, _ runner: ReceiptCommandRunner) async throws {
+        guard self.layer != .exchange else {
+            let host = try BenchmarkHost.host(of: node)
+            let result = try await client.run("true", on: host, timeout: .seconds(120))
+            guard result.succeeded else { throw Failure(description: "\(result)") }
+            return
+        }
+        let effect = EffectID("fleet.\(getpid()).\(node.name.text).\(number + 1)")
+        let act = Act(
+            effect: effect,
+            step: "step",
+            target: node.name,
+            attempt: 1,
+            command: .arguments(["true"]),
+            summary: "true",
+            effectClass: .changes,
+            repeating: .guarded,
+            timeout: .minutes(2)
+        )
+        let report = await runner.run(act, on: node) { _ in }
+        guard report.ending == .exited(status: 0) else { throw Failure(description: "\(report.ending)") }
+    }
+
+    // MARK: Figures
+
+    private func line(_ begin: Moment, _ ready: Moment, _ end: Moment, _ times: [Double]) -> String {
+        let count = self.nodes.count * self.repetitions
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.field("layer", self.layer.rawValue)
+        writer.field("hosts", self.nodes.count)
+        writer.field("commands", count)
+        writer.field("connect_s", ready.wall - begin.wall)
+        writer.field("cmd_s", end.wall - ready.wall)
+        writer.field("commands_s", Double(count) / (end.wall - ready.wall))
+        writer.field("cpu_ms", (end.cpu - ready.cpu) * 1_000 / Double(count))
+        if let last = times.last {
+            writer.field("median_ms", times[times.count / 2] * 1_000)
+            writer.field("p99_ms", times[times.count * 99 / 100] * 1_000)
+            writer.field("max_ms", last * 1_000)
+        }
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        writer.field("rss_mb", Double(usage.ru_maxrss) / 1_024)
+        writer.endObject()
+        return writer.text
+    }
+
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = min(limit.rlim_max, 65_536)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// A host's folder of receipts is the same one for the whole measurement.
+    private final class Memory: IncarnationMemory {
+        private let places: Mutex<[String: String]> = Mutex([:])
+
+        func incarnation(at place: String) async throws -> String? { self.places.withLock { $0[place] } }
+
+        func remember(_ incarnation: String, at place: String) async throws {
+            self.places.withLock { $0[place] = incarnation }
+        }
+    }
+}
+
+/// Time on the wall, and processor time of this process.
+struct Moment {
+    let wall: Double
+    let cpu: Double
+
+    static var now: Moment { Moment(wall: self.read(CLOCK_MONOTONIC), cpu: self.read(CLOCK_PROCESS_CPUTIME_ID)) }
+
+    private static func read(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+enum BenchmarkHost {
+    static func host(of node: Node) throws -> SSHHost {
+        guard let access = node.ssh, let port = UInt16(exactly: access.port) else {
+            throw FleetBenchmark.Failure(description: "\(node.name) has no port")
+        }
+        return SSHHost(
+            name: node.name.text,
+            address: access.address,
+            port: port,
+            user: access.user,
+            hostKeys: [],
+            knownHosts: access.knownHosts,
+            identity: .keyFile(path: access.identityFile),
+            connectTimeout: .seconds(60)
+        )
+    }
+}
+
+/// The same commands as the steps of one run, with its journal.
+struct RunOnFleet {
+    let benchmark: FleetBenchmark
+    let runner: ReceiptCommandRunner
+    let folder: String
+
+    func carryOut() async throws {
+        let plan = try GeneratedRunbook.compile(
+            GeneratedRunbook.fleet(steps: self.benchmark.repetitions, atOnce: self.benchmark.nodes.count)
+        )
+        let clock = SystemWallClock()
+        let store = try RunStore.open(folder: "\(self.folder)/store", mode: .engine)
+        let inventory = Inventory(clusterName: "fleet", clusterID: "", nodes: self.benchmark.nodes, services: [])
+        let binding = RunBinding(
+            run: RunID("fleet-\(getpid())"),
+            plan: plan,
+            parameters: [:],
+            inventory: inventory,
+            requestedBy: "benchmark"
+        )
+        let summary = RunSummary(
+            id: binding.run.text,
+            runbook: plan.runbook,
+            title: plan.title,
+            planDigest: plan.digest,
+            requestedBy: "benchmark",
+            createdAt: clock.now.milliseconds,
+            parameters: "{}",
+            locks: [],
+            state: RunState.running.rawValue,
+            updatedAt: clock.now.milliseconds
+        )
+        try await store.createRun(
+            RunRow(summary: summary, plan: try JSONEncoding.encode(binding).canonicalBytes, source: "")
+        )
+        let idle = IdleWorld()
+        let world = RunDriver.World(
+            log: StoreLog(store: store),
+            commands: self.runner,
+            probes: idle,
+            messenger: idle,
+            observer: idle,
+            clock: clock
+        )
+        let outcome = try await RunDriver(binding: binding, world: world).run()
+        await store.close()
+        guard outcome == .succeeded else {
+            throw FleetBenchmark.Failure(description: "the run came out \(outcome.rawValue)")
+        }
+    }
+}
