@@ -192,7 +192,7 @@ let package = Package(
             "RunCore",
             [
                 "RunVocabulary", "RunPlan", "CELExpressions", "RunbookSource", "RunbookYAML", "RunbookLanguage",
-                "RunbookCompiler",
+                "RunbookCompiler", "RunTestSupport",
             ]
         ),
         tests("CommandReceipts", ["RunVocabulary"]),

@@ -9,8 +9,8 @@ extension LabRecord {
         guard let bytes = Files.read(layout.record) else {
             throw PracticeClusterError(
                 .notALab,
-                "'\(layout.folder)' holds no finished practice cluster; start one with 'selfheal lab up', "
-                    + "or clear the remains with 'selfheal lab down'"
+                "'\(layout.folder)' holds no finished practice cluster; start one with 'selfheal lab up\(layout.option)', "
+                    + "or clear the remains with 'selfheal lab down\(layout.option)'"
             )
         }
         do {

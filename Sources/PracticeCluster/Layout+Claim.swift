@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+import RunVocabulary
 
 /// Whether a folder is a lab of ours.
 ///
@@ -9,6 +10,11 @@ internal import Glibc
 /// and links are not followed.
 extension Layout {
     private static let markerText = "A practice cluster of selfheal. Remove it with 'selfheal lab down'.\n"
+
+    /// What a command needs to be about this lab: nothing, or its folder.
+    package var option: String {
+        self.folder == LabOptions.defaultFolder ? "" : " --folder \(ShellWords.quote(self.folder))"
+    }
 
     /// Takes a folder that does not exist or is empty.
     func claim() throws(PracticeClusterError) {
@@ -20,7 +26,8 @@ extension Layout {
             guard !Files.exists(self.marker) else {
                 throw PracticeClusterError(
                     .folderTaken,
-                    "there is a practice cluster in '\(self.folder)' already; take it down with 'selfheal lab down' first"
+                    "there is a practice cluster in '\(self.folder)' already; "
+                        + "take it down with 'selfheal lab down\(self.option)' first"
                 )
             }
             guard Files.names(in: self.folder).isEmpty else {
@@ -35,7 +42,7 @@ extension Layout {
         guard Files.exists(self.folder) else {
             throw PracticeClusterError(
                 .notALab,
-                "there is no practice cluster in '\(self.folder)'; start one with 'selfheal lab up'"
+                "there is no practice cluster in '\(self.folder)'; start one with 'selfheal lab up\(self.option)'"
             )
         }
         try self.requireOwnFolder(else: .notALab)

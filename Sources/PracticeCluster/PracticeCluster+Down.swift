@@ -80,7 +80,7 @@ extension PracticeCluster {
             throw PracticeClusterError(
                 .leftovers,
                 "the processes \(left.joined(separator: ", ")) of '\(layout.folder)' cannot be ended; "
-                    + "the folder is kept, so that 'selfheal lab down' can be tried again"
+                    + "the folder is kept, so that 'selfheal lab down\(layout.option)' can be tried again"
             )
         }
         return ended.count

@@ -31,25 +31,12 @@ package struct StoreOutlook: Hashable, Sendable {
             await store.close()
             outlook.state = .there(schema: StoreSchema.version, runs: runs, unfinished: unfinished)
         } catch {
-            guard case .noStore = error.code else {
+            // Where the folder itself is not there, what is above it says more.
+            if nearest == folder.path, error.code != .noStore {
                 outlook.state = .refused(error)
-                return outlook
-            }
-            // A folder that is there is judged as an engine would judge it.
-            if nearest == folder.path, let refusal = Self.refusal(of: folder) {
-                outlook.state = .refused(refusal)
             }
         }
         return outlook
-    }
-
-    private static func refusal(of folder: StoreFolder) -> StoreError? {
-        do throws(StoreError) {
-            try folder.inspect()
-            return nil
-        } catch {
-            return error
-        }
     }
 
     private static func nearest(_ path: String) -> String {

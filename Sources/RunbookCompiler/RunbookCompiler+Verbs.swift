@@ -42,7 +42,7 @@ extension RunbookCompiler {
         let result = syntax.probe.resultType
         let types = scope.types.adding(["result": result, "results": .list(result)])
         let until = syntax.until.flatMap { self.expression($0, expecting: .bool, in: types) }
-        if step.timeout == nil {
+        if step.timeout == nil, !step.isTimeoutMisspelt {
             self.report(.missingTimeout(of: "wait", at: step.verbSpan))
         }
         guard let probe = syntax.probe.flatMap({ self.specification($0, scope) }), let until else {
@@ -285,7 +285,7 @@ extension RunbookCompiler {
         if !hasRole, people.count < needed, from.count == syntax.from.count, let given = syntax.fromSpan {
             self.report(.tooFewApprovers(needed, have: people.count, at: syntax.needed?.span ?? given))
         }
-        if syntax.timeout == nil {
+        if syntax.timeout == nil, !syntax.isTimeoutMisspelt {
             self.report(.missingTimeout(of: "approve", at: syntax.span))
         }
         guard let onTimeout = self.silence(syntax), let message else {

@@ -16,6 +16,7 @@ package struct RunbookCompiler {
     var environment: TypeEnvironment
     var diagnostics: [Diagnostic] = []
     var regions: [PlanRegion] = []
+    var parameterUse = ParameterUse()
 
     package static func compile(_ syntax: RunbookSyntax, path: String) -> (plan: Plan?, diagnostics: [Diagnostic]) {
         var compiler = RunbookCompiler(syntax: syntax, environment: TypeEnvironment(of: syntax))
@@ -57,6 +58,7 @@ package struct RunbookCompiler {
         plan.regions = self.regions
         if !self.diagnostics.hasErrors {
             self.warnOfUngatedDataLoss(plan)
+            self.warnOfUnusedParameters()
         }
         return plan
     }
@@ -222,6 +224,7 @@ package struct RunbookCompiler {
         expecting type: CELType?,
         in scope: TypeScope
     ) -> (expression: Expression, type: CELType) {
+        self.parameterUse.note([cel])
         let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
         for problem in problems {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
@@ -237,6 +240,7 @@ package struct RunbookCompiler {
         let expressions = cel.parts.compactMap { part in
             if case .expression(let interpolation) = part { interpolation.expression } else { nil }
         }
+        self.parameterUse.note(expressions)
         for problem in cel.check(in: scope.environment(for: expressions)) {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
         }

@@ -57,6 +57,7 @@ extension RunbookParser {
         syntax.when = when
         syntax.require = require
         syntax.timeout = timeout
+        syntax.isTimeoutMisspelt = verb != nil && timeout == nil && reader.hasMisspelling(of: ["timeout"])
         syntax.deadline = deadline
         syntax.retry = retry
         syntax.verify = verify
@@ -96,7 +97,9 @@ extension RunbookParser {
                 }
             }
             let strange = reader.unknownKeys.filter { !Self.commonKeys.contains($0) }
-            self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: Self.verbs, at: reader.span))
+            let misspelt = strange.first { DidYouMean.suggestion(for: $0, among: Self.verbs) != nil }
+            let place = misspelt.flatMap { reader.keySpan($0) } ?? reader.span
+            self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: Self.verbs, at: place))
             return nil
         }
         let word = pair.key.text
@@ -230,7 +233,8 @@ extension RunbookParser {
             timeout: reader.duration("timeout"),
             onTimeout: reader.text("on_timeout"),
             channels: reader.texts("channels") ?? [],
-            span: reader.span
+            span: reader.span,
+            isTimeoutMisspelt: reader.hasMisspelling(of: ["timeout"])
         )
     }
 

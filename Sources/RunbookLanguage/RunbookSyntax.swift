@@ -122,6 +122,8 @@ package struct StepSyntax: Sendable {
     package var when: ExpressionSyntax?
     package var require: ExpressionSyntax?
     package var timeout: Spanned<Milliseconds>?
+    /// Whether a key looks like `timeout`, which is reported as such.
+    package var isTimeoutMisspelt = false
     package var deadline: Spanned<Milliseconds>?
     package var retry: RetrySyntax?
     package var verify: VerifySyntax?
@@ -278,6 +280,8 @@ package struct ApproveSyntax: Sendable {
     package var onTimeout: Spanned<String>?
     package var channels: [Spanned<String>]
     package var span: SourceSpan
+    /// Whether a key looks like `timeout`, which is reported as such.
+    package var isTimeoutMisspelt = false
 }
 
 package struct NotifySyntax: Sendable {

@@ -89,6 +89,11 @@ package struct MappingReader {
         }
     }
 
+    /// Where a key is written, without asking for it.
+    package func keySpan(_ key: String) -> SourceSpan? {
+        self.pairs.first { $0.key.text == key }?.key.span
+    }
+
     /// Whether a key that nobody knows looks like one of these.
     package func hasMisspelling(of keys: [String]) -> Bool {
         self.unknownKeys.contains { DidYouMean.suggestion(for: $0, among: keys) != nil }

@@ -6,6 +6,7 @@ import RunbookCompiler
 import RunbookLanguage
 import RunbookSource
 import RunbookYAML
+import SelfhealConfiguration
 
 /// A runbook's file with everything that is wrong with it, and its plan if nothing is.
 struct RunbookFile {
@@ -14,6 +15,8 @@ struct RunbookFile {
     let plan: Plan?
     /// Where the names below `targets:` stand.
     var selections: [String: SourceSpan] = [:]
+    /// What it is called in a summary, if it is a configuration and no runbook at all.
+    var configurationSummary: String?
 
     /// Reads, parses and compiles; an unreadable file is a diagnostic like any other mistake.
     static func load(_ path: String) -> RunbookFile {
@@ -23,6 +26,36 @@ struct RunbookFile {
             return RunbookFile(file: file, diagnostics: [.unreadableFile(path, problem.reason)], plan: nil)
         case .success(let bytes): return self.compile(YAMLDocument.parse(path: path, bytes: bytes), path: path)
         }
+    }
+
+    /// Like ``load(_:)``; a file that is a configuration is checked as one.
+    static func loadToCheck(_ path: String) -> RunbookFile {
+        guard case .success(let bytes) = TextFile.read(path) else {
+            return self.load(path)
+        }
+        let document = YAMLDocument.parse(path: path, bytes: bytes, features: .configuration)
+        guard let root = document.root, root["cluster"] != nil, root["runbook"] == nil, root["steps"] == nil else {
+            return self.load(path)
+        }
+        // Where files are checked, as in a repository, the secrets of channels need not be.
+        let loaded = SelfhealConfiguration.loadWithoutIncompleteChannels(
+            document,
+            environment: Environment.all,
+            baseFolder: TextFile.folder(of: path)
+        )
+        return RunbookFile(
+            file: document.file,
+            diagnostics: loaded.diagnostics,
+            plan: nil,
+            configurationSummary: self.summary(loaded.configuration, loaded.incomplete)
+        )
+    }
+
+    private static func summary(_ configuration: SelfhealConfiguration?, _ incomplete: [IncompleteChannel]) -> String {
+        let nodes = configuration.map { ", \($0.inventory.nodes.count.counted("node"))" } ?? ""
+        let names = incomplete.map { "\($0.name) (\($0.missing.joined(separator: ", ")))" }.joined(separator: ", ")
+        let channels = incomplete.isEmpty ? "" : ", channels that lack variables of the environment here: \(names)"
+        return "a configuration\(nodes)\(channels), "
     }
 
     private static func compile(_ document: YAMLDocument, path: String) -> RunbookFile {

@@ -16,7 +16,7 @@ struct Selfheal: AsyncParsableCommand {
                 subcommands: [Check.self, Eval.self, Explain.self, Graph.self, PlanCommand.self, Simulate.self]
             ),
             CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Runs.self, Show.self]),
-            CommandGroup(name: "Surroundings", subcommands: [DoctorCommand.self]),
+            CommandGroup(name: "Surroundings", subcommands: [DoctorCommand.self, ProbeCommand.self]),
             CommandGroup(name: "People", subcommands: [Approve.self, Deny.self, Cancel.self, Settle.self]),
             CommandGroup(name: "Practice", subcommands: [Lab.self]),
         ]

@@ -103,8 +103,12 @@ extension IntegrationTests {
                 """
             )
             let run = try await Selfheal.run("run", runbook, "--config", configuration)
-            #expect(run.status == 1, "\(run)")
+            #expect(run.status == 2, "\(run)")
             #expect(run.complaint.contains("no command to restart 'solr' on kafka1"), "\(run)")
+            #expect(
+                !FileManager.default.fileExists(atPath: "\(self.lab.folder)/store-no-service"),
+                "nothing was started"
+            )
         }
 
         @Test func `a dry run shows what would be done and changes nothing`() async throws {

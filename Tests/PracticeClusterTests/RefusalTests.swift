@@ -55,7 +55,10 @@ import Testing
     @Test func `there is nothing to open where there is no lab`() throws {
         let folder = Lab.newFolder
         let error = #expect(throws: PracticeClusterError.self) { try PracticeCluster.open(folder) }
-        #expect(error?.message == "there is no practice cluster in '\(folder)'; start one with 'selfheal lab up'")
+        #expect(
+            error?.message
+                == "there is no practice cluster in '\(folder)'; start one with 'selfheal lab up --folder \(folder)'"
+        )
     }
 
     @Test(arguments: [

@@ -75,7 +75,7 @@ import Testing
             "step 'look' does nothing",
             help: "did you mean 'probe' instead of 'prob'?",
             in:
-                "runbook: mend\nsteps:\n  - ❶id: look\n    prob: { targets: ensemble, tpc: { prt: 1 } }\n    next: look❶\n"
+                "runbook: mend\nsteps:\n  - id: look\n    ❶prob❶: { targets: ensemble, tpc: { prt: 1 } }\n    next: look\n"
         )
     }
 

@@ -15,7 +15,7 @@ struct Check: ParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        abstract: "Find every mistake in runbooks.",
+        abstract: "Find every mistake in runbooks, and in a configuration.",
         discussion: "Exit status: 0 when there is no error, 1 when there is one, 2 when a file was not named."
     )
 
@@ -29,7 +29,7 @@ struct Check: ParsableCommand {
     var strict = false
 
     func run() throws {
-        let loaded = self.files.map { RunbookFile.load($0) }
+        let loaded = self.files.map { RunbookFile.loadToCheck($0) }
         switch self.format {
         case .text: self.printText(loaded)
         case .json: Terminal.output(JSON.array(loaded.flatMap(\.diagnostics).map(\.json)).prettyText)
@@ -55,7 +55,7 @@ struct Check: ParsableCommand {
             }
             let errors = runbook.diagnostics.count { $0.severity == .error }
             let warnings = runbook.diagnostics.count - errors
-            let steps = runbook.plan.map { "\($0.states.count) steps, " } ?? ""
+            let steps = runbook.configurationSummary ?? runbook.plan.map { "\($0.states.count) steps, " } ?? ""
             Terminal.say(
                 "\(runbook.file.path): \(steps)\(errors.counted("error")), \(warnings.counted("warning"))"
             )

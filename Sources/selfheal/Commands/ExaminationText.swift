@@ -78,8 +78,9 @@ struct ExaminationText {
                 ? left.offset < right.offset : left.element.grade > right.element.grade
         }
         for (_, finding) in shown {
+            let who = finding.says.hasPrefix("\(finding.subject) ") ? "" : "\(finding.subject): "
             lines += TextWrap.lines(
-                "\(finding.grade.rawValue): \(finding.subject): \(finding.says)",
+                "\(finding.grade.rawValue): \(who)\(finding.says)",
                 self.width,
                 indent: 4
             )

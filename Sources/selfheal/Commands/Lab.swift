@@ -5,6 +5,7 @@ import ArgumentParser
 import CLinux
 import Glibc
 import PracticeCluster
+import RunJournal
 
 struct Lab: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,8 +26,22 @@ struct Lab: AsyncParsableCommand {
             return try await body()
         } catch let error as PracticeClusterError {
             Terminal.say(error.message)
-            throw ExitCode.weFailed
+            switch error.code {
+            case .badOption, .folderTaken, .notALab, .unknownName, .insideLab: throw ExitCode.askedWrongly
+            case .programMissing, .portTaken, .couldNotStart, .timedOut, .leftovers, .file: throw ExitCode.weFailed
+            }
         }
+    }
+
+    /// Refuses while an engine is at work there: its run would fail at hosts that are gone, and its journal would go with the folder.
+    static func requireNoEngine(in folder: String) async throws {
+        let store = "\(folder)/store"
+        guard let process = await StoreOutlook.of(folder: store).engine else {
+            return
+        }
+        Terminal.say("process \(process) is the engine of a run on this practice cluster; nothing was taken down")
+        Terminal.say("help: end it with Ctrl-C where it runs, or: kill \(process)")
+        throw ExitCode.askedWrongly
     }
 }
 
@@ -129,6 +144,7 @@ struct LabDown: AsyncParsableCommand {
     @OptionGroup var folder: Lab.FolderOption
 
     func run() async throws {
+        try await Lab.requireNoEngine(in: self.folder.folder)
         let wasThere = try await Lab.reporting {
             try await PracticeCluster.down(folder: self.folder.folder) { Terminal.say($0) }
         }

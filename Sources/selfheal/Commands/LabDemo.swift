@@ -58,13 +58,14 @@ struct LabDemo: AsyncParsableCommand {
         Self.title("The cluster afterwards")
         Terminal.say(after.text)
         try await self.summarize(run, configuration, broken, before, after, noticed: noticed, healed: healed)
-        Terminal.say("\nThe journal:  selfheal show \(run) --config \(cluster.configurationPath)")
         if self.takeDown {
             try await self.down()
-            Terminal.say("The cluster and its journal are taken down.")
+            Terminal.say("\nThe cluster and its journal are taken down.")
         } else {
+            let place = self.folder.folder == LabOptions.defaultFolder ? "" : " --folder \(self.folder.folder)"
+            Terminal.say("\nThe journal:  selfheal show \(run) --config \(cluster.configurationPath)")
             Terminal.say(
-                "The cluster still runs, for you to look at; 'selfheal lab down' takes it and its journal down."
+                "The cluster still runs, for you to look at; 'selfheal lab down\(place)' takes it and its journal down."
             )
         }
         guard after.isHealthy else {
@@ -76,6 +77,7 @@ struct LabDemo: AsyncParsableCommand {
 
     private func up() async throws -> PracticeCluster {
         Self.title("A practice cluster: three ZooKeepers, three brokers' stand-ins, an sshd for each")
+        try await Lab.requireNoEngine(in: self.folder.folder)
         try await self.down()
         let options = LabOptions(
             folder: self.folder.folder,

@@ -50,11 +50,27 @@ struct DryRun {
         }
         await client.shutDown()
         await prober.shutdown()
-        Terminal.output("dry run: \(walk.end ?? "nothing more would happen")")
+        let end = walk.end ?? "nothing more would happen"
+        let gates = walk.gates.map { "'\($0)'" }.joined(separator: ", ")
+        Terminal.output("dry run: \(end)\(gates.isEmpty ? "" : "; all that only if people approve \(gates)")")
+    }
+
+    /// As many votes as the gate needs, of people who could give them.
+    private func approvals(of gate: Gate, at moment: Instant) -> [RunEvent] {
+        (1...gate.needed).map { number in
+            let person = PersonName("somebody-\(number)")
+            let roles = gate.from.compactMap { if case .role(let role) = $0 { role } else { nil } }
+            let named = gate.from.compactMap { if case .person(let name) = $0 { name } else { nil } }
+            let who = roles.isEmpty && number <= named.count ? named[number - 1] : person
+            let vote = Vote(person: who, roles: roles, decision: .granted, digest: gate.digest, comment: "supposed")
+            return .voted(gate.step, vote, at: moment)
+        }
     }
 
     private struct Walk {
         var didAct = false
+        /// Where people would have to agree first.
+        var gates: [String] = []
         var end: String?
         var timeline = Timeline()
     }
@@ -99,8 +115,9 @@ struct DryRun {
         case .openGate(let gate):
             let who = gate.from.map(\.text).joined(separator: ", ")
             Terminal.output("would ask \(gate.needed) of \(who):\n\(gate.message)")
-            walk.end = "\(gate.needed.counted("person")) would have to approve '\(gate.step)' first"
-            return nil
+            walk.gates.append(gate.step.text)
+            Terminal.output("suppose that it is approved: this would follow")
+            return self.approvals(of: gate, at: clock.now)
         case .finish(let outcome, let reason):
             walk.end = "the run would end \(outcome.rawValue)\(reason.isEmpty ? "" : ": \(reason)")"
             return nil

@@ -1,0 +1,44 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CELExpressions
+import RunbookLanguage
+import RunbookSource
+
+/// Which parameters the runbook's expressions read.
+struct ParameterUse {
+    private var read: Set<String> = []
+    /// Whether something reads them as a whole, or by a name that only the run knows.
+    private var readsAll = false
+
+    mutating func note(_ expressions: [CELExpression]) {
+        for reference in expressions.flatMap(\.referencedPaths) where reference.root == "parameters" {
+            if reference.path.count > 1 {
+                self.read.insert(reference.path[1])
+            } else {
+                self.readsAll = true
+            }
+        }
+    }
+
+    func isRead(_ parameter: String) -> Bool {
+        self.readsAll || self.read.contains(parameter)
+    }
+}
+
+extension RunbookCompiler {
+    /// Who sets a parameter expects it to do something.
+    mutating func warnOfUnusedParameters() {
+        for parameter in self.syntax.parameters where !self.parameterUse.isRead(parameter.name.value) {
+            self.report(
+                Diagnostic(
+                    code: Diagnostic.Code(260),
+                    severity: .warning,
+                    message: "no expression reads the parameter '\(parameter.name.value)'",
+                    span: parameter.name.span,
+                    help: "read it as 'parameters.\(parameter.name.value)', or take it out"
+                )
+            )
+        }
+    }
+}

@@ -1,0 +1,188 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Probes
+import RunCore
+import RunPlan
+import RunVocabulary
+import SSHClient
+import SelfhealConfiguration
+import WorldAdapters
+
+/// Looks at one thing as a runbook would, and shows the result that expressions see.
+struct ProbeCommand: AsyncParsableCommand {
+    enum Kind: String, ExpressibleByArgument, CaseIterable {
+        case zookeeper
+        case tcp
+        case http
+        case ssh
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "probe",
+        abstract: "Look at nodes as a runbook would, and show the typed result.",
+        discussion: """
+            selfheal probe zookeeper zk1 zk2
+            selfheal probe tcp role:kafka_broker --port broker
+            selfheal probe http kafka1 --port 8080 --path /health
+            selfheal probe ssh zk1 --command "df -P /"
+            Exit status: 0 when every node answered, 1 when one did not, 2 when it was asked wrongly, 3 when we failed.
+            """
+    )
+
+    @Argument(help: "What is looked at: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var kind: Kind
+
+    @Argument(help: "Nodes of the configuration, or role:NAME for all with that role.")
+    var targets: [String]
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    @Option(help: "tcp and http: a port's name in the configuration, such as client, or its number.")
+    var port: String?
+
+    @Option(help: "http: the path.")
+    var path = "/"
+
+    @Option(
+        help:
+            "zookeeper: what to ask, one or several of \(ZooKeeperQuestion.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var ask: [String] = []
+
+    @Option(help: "ssh: a command that only reads; a shell on the host reads it.")
+    var command: String?
+
+    @Option(help: "How many seconds each node may take.")
+    var timeout = 10
+
+    @Option(help: "How it is printed.")
+    var format = OutputFormat.text
+
+    func validate() throws {
+        if self.targets.isEmpty {
+            throw ValidationError("name a node of the configuration, or role:NAME")
+        }
+        if !(1...600).contains(self.timeout) {
+            throw ValidationError("--timeout is from 1 to 600 seconds")
+        }
+        _ = try self.question()
+    }
+
+    func run() async throws {
+        let inventory = try self.configuration.loadForReading().inventory
+        let nodes = try self.nodes(in: inventory)
+        let order = ProbeOrder(
+            question: try self.question(),
+            targets: nodes,
+            timeout: .seconds(Int64(self.timeout))
+        )
+        let prober: SocketProber
+        let client: SSHClient
+        do {
+            prober = try SocketProber()
+            client = try SSHClient()
+        } catch {
+            Terminal.say("\(error)")
+            throw ExitCode.weFailed
+        }
+        let reports = await LiveProbeRunner(prober: prober, client: client).probe(order, in: inventory)
+        await client.shutDown()
+        await prober.shutdown()
+        self.show(reports)
+        if !reports.allSatisfy({ $0.facts["answered"] == .bool(true) }) {
+            throw ExitCode.answerIsNo
+        }
+    }
+
+    private func question() throws -> ProbeOrder.Question {
+        switch self.kind {
+        case .zookeeper:
+            let words = self.ask.isEmpty ? ["srvr"] : self.ask
+            let questions = try words.map { word in
+                guard let question = ZooKeeperQuestion(rawValue: word) else {
+                    let known = ZooKeeperQuestion.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw ValidationError("'\(word)' is nothing to ask a ZooKeeper; it is one of \(known)")
+                }
+                return question
+            }
+            return .zookeeper(questions)
+        case .tcp:
+            guard let port = self.port else {
+                throw ValidationError("'tcp' needs --port: a name such as client, or a number")
+            }
+            return .tcp(port: port)
+        case .http:
+            guard let port = self.port else {
+                throw ValidationError("'http' needs --port: a name such as admin, or a number")
+            }
+            return .http(url: nil, port: port, path: self.path)
+        case .ssh:
+            guard let command = self.command, !command.isEmpty else {
+                throw ValidationError("'ssh' needs --command, as in --command uptime")
+            }
+            return .ssh(["sh", "-c", command])
+        }
+    }
+
+    private func nodes(in inventory: Inventory) throws -> [NodeName] {
+        var names: [NodeName] = []
+        for word in self.targets {
+            let isRole = word.hasPrefix("role:")
+            let found = inventory.nodes.filter {
+                isRole ? $0.roles.contains(String(word.dropFirst("role:".count))) : $0.name.text == word
+            }
+            guard !found.isEmpty else {
+                let known = isRole ? Set(inventory.nodes.flatMap(\.roles)).sorted() : inventory.nodes.map(\.name.text)
+                Terminal.say("the configuration has no \(isRole ? "node with the role of" : "node") '\(word)'")
+                Terminal.say("help: it has \(known.joined(separator: ", "))")
+                throw ExitCode.askedWrongly
+            }
+            names += found.map(\.name).filter { !names.contains($0) }
+        }
+        return names
+    }
+
+    private func show(_ reports: [ProbeReport]) {
+        switch self.format {
+        case .json:
+            let results = reports.map { report in
+                JSON.object(
+                    [JSONMember("target", report.target.map { .string($0.text) } ?? .null)]
+                        + report.facts.sorted { $0.key < $1.key }.map { JSONMember($0.key, $0.value.json) }
+                )
+            }
+            Terminal.output(JSON.array(results).prettyText)
+        case .text:
+            for report in reports {
+                Terminal.output(report.target?.text ?? "this machine")
+                for (name, fact) in report.facts.sorted(by: { $0.key < $1.key }) where fact != .string("") {
+                    let padding = String(repeating: " ", count: max(1, 18 - name.count))
+                    Terminal.output("    \(name)\(padding)\(Self.text(name, fact))")
+                }
+            }
+        }
+    }
+
+    /// Transaction ids are written as ZooKeeper's own tools write them: the epoch is in the upper half.
+    private static func text(_ name: String, _ fact: Fact) -> String {
+        if name == "zxid", case .int(let number) = fact {
+            return "0x\(String(UInt64(bitPattern: number), radix: 16)) (\(number))"
+        }
+        return fact.text
+    }
+}
+
+extension Fact {
+    fileprivate var json: JSON {
+        switch self {
+        case .bool(let bool): .bool(bool)
+        case .int(let int): .int(int)
+        case .string(let string): .string(string)
+        case .span(let span): .object([JSONMember("ms", .int(span.count))])
+        case .strings(let strings): .array(strings.map { .string($0) })
+        case .unknown(let reason): .object([JSONMember("unknown", .string(reason))])
+        }
+    }
+}
