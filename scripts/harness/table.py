@@ -51,9 +51,10 @@ class Results:
             table.update((said, happened) for said, happened in trial["rows"])
         kills = sum(len(trial["struck"]) for trial in made)
         lines = ["", f"{len(made)} trials, {kills} kills, seed {self.seed}"]
-        records = [trial["number"] for trial in made if trial["kind"] == "record"]
-        if records:
-            lines.append(f"a run was killed after each of its records, 1 to {max(records)}")
+        for kind in ("record", "cluster record"):
+            records = [trial["number"] for trial in made if trial["kind"] == kind and trial["was_killed"]]
+            if records:
+                lines.append(f"{kind}: a run was killed after each of its records, 1 to {max(records)}")
         for title, counter in (("Where the kills struck", struck), ("How the runs came out", outcomes)):
             lines += ["", title] + [f"  {count:5}  {what}" for what, count in sorted(counter.items(), key=lambda item: (-item[1], item[0]))]
         lines += ["", f"{'What we say':<20}" + "".join(f"{what:>16}" for what in HAPPENED)]

@@ -254,8 +254,12 @@ class Trial:
 def engine_killed(trial):
     trial.begin()
     for _ in range(trial.dice.choice([1, 1, 2, 3])):
-        time.sleep(trial.dice.uniform(0, 1.6))
-        trial.kill_engine("at a random moment")
+        if trial.dice.random() < 0.5 and trial.wait_until_begun(trial.dice.choice(["together", "alone"])):
+            time.sleep(trial.dice.uniform(0, 0.4))
+            trial.kill_engine("while a command ran")
+        else:
+            time.sleep(trial.dice.uniform(0, 1.6))
+            trial.kill_engine("at a random moment")
         trial.resume()
 
 
