@@ -116,7 +116,7 @@ class Host:
         program = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         self.server = subprocess.Popen(
             [program, "-D", "-f", f"{self.folder}/sshd_config", "-E", f"{self.folder}/sshd.log"],
-            stdin=subprocess.DEVNULL, env=dict(os.environ, TORTURE_HOST=self.folder))
+            stdin=subprocess.DEVNULL, env=dict(os.environ, TORTURE_HOST=self.folder), start_new_session=True)
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:

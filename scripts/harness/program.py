@@ -21,7 +21,9 @@ class Hung(Exception):
 
 def call(binary, *words, check=True):
     """Runs the program to its end."""
-    done = subprocess.run([binary, *words], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    # A session of its own, here and below: Ctrl-C is for the harness, which lets its trials end.
+    done = subprocess.run(
+        [binary, *words], capture_output=True, text=True, timeout=PATIENCE_SECONDS, start_new_session=True)
     if check and done.returncode != 0:
         raise Broken(f"selfheal {' '.join(words)}: exit {done.returncode}: {done.stderr.strip()[-400:]}")
     return done
@@ -63,7 +65,8 @@ class Life:
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
             [store.binary, *words, "--config", store.configuration],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
+            start_new_session=True)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 

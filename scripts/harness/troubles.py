@@ -307,6 +307,16 @@ def cut(*directions):
     return trouble
 
 
+def connection_goes_silent(trial):
+    """The connections there are carry nothing any more, and nobody says so; new ones do."""
+    trial.timeout = "6s"
+    trial.begin()
+    in_the_middle(trial)
+    trial.link.hold(*trial.dice.choice([(UP,), (DOWN,), (UP, DOWN)]))
+    trial.link.held = set()
+    trial.maybe_kill_engine("while its connections were silent", chance=0.3)
+
+
 def start_comes_late(trial):
     """The network holds a start back until whoever asks was told that it never began: another engine, or the same one, which lost its connection."""
     trial.begin()
@@ -416,8 +426,10 @@ def clock_wrong(trial):
 
 
 class Trouble:
-    def __init__(self, make, may_doubt=False, may_lose_output=False):
+    def __init__(self, make, may_doubt=False, may_lose_output=False, is_slow=False):
         self.make = make
+        # Whether it is left to the second round, because it waits for the engine's own patience to end.
+        self.is_slow = is_slow
         # Whether the trouble may take the receipt away, or keep it from being written.
         self.may_doubt = may_doubt
         self.may_lose_output = may_lose_output
@@ -429,6 +441,7 @@ TROUBLES = {
     "cut off": Trouble(cut(UP, DOWN)),
     "cut towards the host": Trouble(cut(UP)),
     "cut towards the engine": Trouble(cut(DOWN)),
+    "connection goes silent": Trouble(connection_goes_silent, is_slow=True),
     "start comes late": Trouble(start_comes_late),
     "frozen": Trouble(frozen),
     "frozen past its time": Trouble(frozen_past_its_time, may_lose_output=True),
