@@ -125,7 +125,7 @@ class Trial:
                 return self.has_begun(step)
             if time.monotonic() > end:
                 raise Hung(f"'{step}' did not begin: " + " / ".join(self.engine.text[-3:]))
-            time.sleep(0.005)
+            time.sleep(0.01)
         return True
 
     def happened(self, effect):
