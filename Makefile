@@ -2,7 +2,7 @@
 # make test            every test, real processes included
 # make check           format, tidy and unit tests, without real servers: for before a commit
 # make bench           figures beside a bare baseline in the same run
-# make torture         kills the engine 200 times while it heals
+# make torture         kills the engine 200 times while it heals, and puts hosts in every trouble; goes on where it was stopped
 .PHONY: demo test check build release bench torture format clean
 
 SWIFT ?= swift
@@ -31,7 +31,7 @@ bench: packages-build
 
 torture: packages-test
 	$(SWIFT) build --product selfheal
-	scripts/torture 200
+	scripts/torture 200 --hosts 20 --records both --folder .build/torture
 
 format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks

@@ -60,8 +60,8 @@ struct MemberClient: Sendable {
             for path in tree.paths {
                 do throws(ZooKeeperSessionError) {
                     try await session.create(path, data: Array((tree[path] ?? "").utf8))
-                } catch where error.reason == .refused(.nodeExists) {
-                    continue
+                } catch {
+                    guard error.reason == .refused(.nodeExists) else { throw error }
                 }
             }
             try await session.close()

@@ -151,6 +151,10 @@ extension RunStore {
     private func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
+        guard self.gate.enter() else {
+            throw .closed(self.path)
+        }
+        defer { self.gate.leave() }
         do {
             return try await self.reader.read(body)
         } catch {

@@ -25,6 +25,7 @@ package final class RunStore: Sendable {
     package let term: UInt64
 
     let reader: DatabaseQueue
+    let gate = ReaderGate()
     private let committer: GroupCommitter?
     private let lock: EngineLock?
 
@@ -98,8 +99,9 @@ package final class RunStore: Sendable {
         }
     }
 
-    /// Waits for what was accepted, closes the file and gives the folder free.
+    /// Waits for whoever reads and for what was accepted, closes the file and gives the folder free.
     package func close() async {
+        await self.gate.close()
         try? self.reader.close()
         await self.committer?.close()
         self.lock?.release()

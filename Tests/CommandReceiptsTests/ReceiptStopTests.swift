@@ -87,7 +87,7 @@ import Testing
         let host = try TargetHost(shell)
         let wrapper = try host.opened()
         var (command, ready) = try Self.staying(host, "slow", #"sleep 1000 & echo $! $$ >"$R"; echo partial; wait"#)
-        command.budget = .seconds(1)
+        command.budget = .seconds(4)
         let front = try host.spawn(wrapper.start(command))
         let processes = try Self.processes(ready)
         front.kill()

@@ -17,7 +17,7 @@ extension IntegrationTests {
         private static let restart = """
               - id: restart
                 run: { targets: "[brokers[0]]", service: kafka, do: restart }
-                timeout: 20s
+                timeout: 60s
             """
 
         /// A part of kafka1's line in the lab's configuration.
@@ -99,7 +99,7 @@ extension IntegrationTests {
                 """
                   - id: restart
                     run: { targets: "[brokers[0]]", service: solr, do: restart }
-                    timeout: 20s
+                    timeout: 60s
                 """
             )
             let run = try await Selfheal.run("run", runbook, "--config", configuration)

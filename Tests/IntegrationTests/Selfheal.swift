@@ -8,7 +8,7 @@ import Testing
 /// The program as a user has it: a process with arguments, two streams and an exit status.
 enum Selfheal {
     /// How long anything may take here; only a failing test waits for it.
-    static let patience = Duration.seconds(90)
+    static let patience = Duration.seconds(180)
 
     /// Beside the test bundle, where the same build put it.
     static let path: String = {

@@ -16,20 +16,5 @@ extension IntegrationTests {
             #expect(!FileManager.default.fileExists(atPath: folder))
             _ = try await Selfheal.run("lab", "down", "--folder", folder)
         }
-
-        // Goal: no step is repeated, lost or misreported, however often the engine is killed.
-        // Method: scripts/torture, which compares the journal with the ledger of the hosts.
-        @Test func `an engine that is killed twenty times, and after each record, tells the truth`() async throws {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "\(Selfheal.repository)/scripts/torture")
-            process.arguments = ["20", "--each-record", "--binary", Selfheal.path]
-            let output = Pipe()
-            process.standardOutput = output
-            process.standardError = output
-            try process.run()
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0, "\(text)")
-        }
     }
 }

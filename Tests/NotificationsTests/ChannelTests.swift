@@ -10,7 +10,7 @@ import Testing
 
 @testable import Notifications
 
-@Suite(.timeLimit(.minutes(1))) struct ChannelTests {
+@Suite(.timeLimit(.minutes(10))) struct ChannelTests {
     static func deliver(
         _ notice: Notice = .sample(),
         by configuration: ChannelConfiguration,

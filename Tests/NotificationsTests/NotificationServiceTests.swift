@@ -6,7 +6,7 @@ import Testing
 
 @testable import Notifications
 
-@Suite(.timeLimit(.minutes(1))) struct NotificationServiceTests {
+@Suite(.timeLimit(.minutes(10))) struct NotificationServiceTests {
     static let passing = ChannelFailure(message: "busy", isRetriable: true)
     static let lasting = ChannelFailure(message: "no such channel there", isRetriable: false)
 
@@ -106,7 +106,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct DeliveryPlacesTests {
+@Suite(.timeLimit(.minutes(10))) struct DeliveryPlacesTests {
     /// How many are inside, and how many ever were at once.
     private final class Attendance: Sendable {
         private let count = Mutex((now: 0, most: 0))

@@ -29,7 +29,7 @@ final class ZooKeeperServer {
             address: "127.0.0.1",
             clientPort: self.clientPort,
             adminPort: self.adminPort,
-            timeout: .seconds(10)
+            timeout: .seconds(60)
         )
     }
 
@@ -101,12 +101,12 @@ final class ZooKeeperServer {
 
     /// Asks until the answer is as wanted.
     ///
-    /// A server of another program gives no event to wait for, so this asks every 20 ms, for half a minute at most.
+    /// A server of another program gives no event to wait for, so this asks every 20 ms, for two minutes at most.
     func wait(using prober: SocketProber, until isDone: (FourLetterAnswer) -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         var probe = self.probe
         // A server that is just starting may answer and forget to close, which costs the whole time-out.
-        probe.timeout = .milliseconds(500)
+        probe.timeout = .seconds(1)
         while true {
             let answer = await probe.say(.srvr, using: prober)
             if isDone(answer) { return }
@@ -128,7 +128,7 @@ final class ZooKeeperServer {
         try await ZooKeeperSession.open(
             address: "127.0.0.1",
             port: self.clientPort,
-            timeout: .seconds(10),
+            timeout: .seconds(60),
             using: prober
         )
     }

@@ -7,7 +7,7 @@ import Probes
 import Testing
 
 /// Against real servers, one suite at a time: they are heavy.
-@Suite(.serialized, .enabled(if: ZooKeeperServer.isInstalled), .timeLimit(.minutes(5)))
+@Suite(.serialized, .enabled(if: ZooKeeperServer.isInstalled), .timeLimit(.minutes(10)))
 struct ZooKeeperServerTests {
     let prober: SocketProber
     let directory: URL

@@ -7,7 +7,7 @@ import Testing
 @testable import ProbeZooKeeper
 
 /// Sessions with servers that are not what they should be.
-@Suite(.timeLimit(.minutes(1))) struct ZooKeeperSessionTests {
+@Suite(.timeLimit(.minutes(10))) struct ZooKeeperSessionTests {
     private typealias Reason = ZooKeeperSessionError.Reason
 
     /// The connect request is always of this length.

@@ -58,7 +58,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct HTTPProbeTests {
+@Suite(.timeLimit(.minutes(10))) struct HTTPProbeTests {
     let prober: SocketProber
 
     init() throws {

@@ -67,6 +67,29 @@ import Testing
         #expect(try place.open(.readOnly).term == 3)
     }
 
+    // Goal: whoever reads late gets an error, and not the end of the process.
+    // Method: many read in a row while the store is closed; each of them is turned away in the end.
+    @Test func `a store that is closed under its readers tells them so`() async throws {
+        let place = TemporaryStore()
+        let store = try place.open()
+        await withTaskGroup(of: StoreError.Code?.self) { group in
+            for _ in 0..<16 {
+                group.addTask {
+                    do throws(StoreError) {
+                        for _ in 0..<1_000_000 { _ = try await store.setting("none") }
+                        return nil
+                    } catch {
+                        return error.code
+                    }
+                }
+            }
+            await store.close()
+            for await code in group {
+                #expect(code == .closed)
+            }
+        }
+    }
+
     @Test func `a closed store refuses work, and the folder is free again`() async throws {
         let place = TemporaryStore()
         let store = try place.open()

@@ -20,7 +20,7 @@ import Testing
         configuration.closeGrace = .seconds(600)
         let client = try SSHClient(configuration)
         let error = await sshError { () throws(SSHError) in
-            try await client.run("exec sleep 600", on: host, timeout: .seconds(2))
+            try await client.run("exec sleep 600", on: host, timeout: .seconds(5))
         }
         #expect(error?.code == .timedOut(.command))
         #expect(error?.commandMayHaveStarted == true)
@@ -68,7 +68,7 @@ import Testing
         let error = await running.value
         #expect(error?.code == .cancelled)
         #expect(error?.commandMayHaveStarted == true)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(60))
         #expect(try await self.client.run("true", on: host, timeout: .seconds(30)).succeeded)
     }
 
@@ -122,7 +122,7 @@ import Testing
         let server = try TestServer()
         var host = try server.host()
         host.port = listener.port
-        host.connectTimeout = .milliseconds(300)
+        host.connectTimeout = .seconds(2)
         let error = await Self.error(of: self.client, on: host)
         #expect(error?.code == .timedOut(.handshake))
         #expect(error?.commandMayHaveStarted == false)
@@ -134,7 +134,7 @@ import Testing
         var host = try server.host()
         host.port = listener.port
         let error = await sshError { () throws(SSHError) in
-            try await self.client.run("true", on: host, timeout: .milliseconds(300))
+            try await self.client.run("true", on: host, timeout: .seconds(2))
         }
         #expect(error?.code == .timedOut(.handshake))
         #expect(error?.commandMayHaveStarted == false)

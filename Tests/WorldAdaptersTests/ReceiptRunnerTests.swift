@@ -62,7 +62,7 @@ import WorldAdapters
             _ effect: EffectID = "run.step.here.1.0",
             then: String = "true",
             repeating: RepeatPolicy = .guarded,
-            timeout: Milliseconds = .seconds(20)
+            timeout: Milliseconds = .seconds(60)
         ) -> Act {
             Act(
                 effect: effect,
@@ -185,7 +185,7 @@ import WorldAdapters
 
     @Test func `a command whose time is up is ended, and known to be`() async throws {
         let place = try Place()
-        let act = place.act(then: "while :; do sleep 1; done", timeout: .seconds(1))
+        let act = place.act(then: "while :; do sleep 1; done", timeout: .seconds(4))
         let report = try await place.engine().run(act, on: nil) { _ in }
         #expect(report.ending == .timedOut)
     }
