@@ -36,7 +36,8 @@ struct RunbookFile {
             diagnostics += compiled.diagnostics
             plan = diagnostics.hasErrors ? nil : compiled.plan
         }
-        return RunbookFile(file: document.file, diagnostics: diagnostics.inSourceOrder(), plan: plan)
+        let told = Silences.apply(to: diagnostics.inSourceOrder(), in: document.file)
+        return RunbookFile(file: document.file, diagnostics: told, plan: plan)
     }
 }
 
