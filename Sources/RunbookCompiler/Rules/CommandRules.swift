@@ -20,7 +20,7 @@ enum CommandRules {
         guard let declared = act.syntax.effect else {
             return []
         }
-        for command in act.syntax.commands(at: act.step.verbSpan) {
+        for command in act.syntax.commands {
             guard let known = KnownCommand(command.words), !declared.value.covers(known.effect) else {
                 continue
             }
@@ -40,7 +40,7 @@ enum CommandRules {
     /// SIGKILL as the first act: nothing is flushed, and the start afterwards takes as long as the recovery.
     private static func killed(_ act: RuleRegion.Act) -> [Diagnostic] {
         var hasAsked = false
-        for command in act.syntax.commands(at: act.step.verbSpan) {
+        for command in act.syntax.commands {
             let words = KnownCommand.withoutPrefix(command.words).map(\.text)
             guard let program = words.first.map({ KnownCommand.program($0) }) else {
                 continue
@@ -80,7 +80,7 @@ enum CommandRules {
     ]
 
     private static func givesDataAway(_ act: RuleRegion.Act) -> [Diagnostic] {
-        for command in act.syntax.commands(at: act.step.verbSpan) {
+        for command in act.syntax.commands {
             let text = command.words.map(\.text).joined(separator: " ")
             if let found = self.surrenders.first(where: { text.contains($0.mark) }) {
                 return [

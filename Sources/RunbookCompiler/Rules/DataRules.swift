@@ -58,7 +58,7 @@ enum DataRules {
 
     /// Data that is renamed is not gone.
     private static func keepsData(_ syntax: RunSyntax) -> Bool {
-        let commands = syntax.commands(at: .wholeFile("")).compactMap { command in
+        let commands = syntax.commands.compactMap { command in
             KnownCommand.withoutPrefix(command.words).first.map { KnownCommand.program($0.text) }
         }
         return commands.contains("mv") && !commands.contains("rm")
@@ -69,7 +69,7 @@ enum DataRules {
             "tar", "rsync", "cp", "zkSnapshotToolkit", "restic", "borg", "rclone", "pg_dump", "zfs",
         ]
         let name = act.step.name.value
-        return act.syntax.commands(at: act.step.verbSpan).contains { command in
+        return act.syntax.commands.contains { command in
             let words = KnownCommand.withoutPrefix(command.words)
             guard let program = words.first.map({ KnownCommand.program($0.text) }) else {
                 return false

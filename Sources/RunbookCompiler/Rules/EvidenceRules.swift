@@ -22,7 +22,7 @@ enum EvidenceRules {
     private static func areYouOkay(_ step: StepSyntax) -> [Diagnostic] {
         var places: [(text: String, span: SourceSpan)] = []
         switch step.verb {
-        case .run(let run): places += run.commands(at: step.verbSpan).map { ($0.words.text, $0.span) }
+        case .run(let run): places += run.commands.map { ($0.words.text, $0.span) }
         case .probe(let probe): places += probe.probe?.commandTexts ?? []
         case .wait(let wait): places += wait.probe?.commandTexts ?? []
         default: break

@@ -119,7 +119,7 @@ struct RuleRegion {
 
 extension RunSyntax {
     /// The simple commands of a `command:` or `script:`, with where each stands.
-    func commands(at verb: SourceSpan) -> [(words: [ShellWord], span: SourceSpan)] {
+    var commands: [(words: [ShellWord], span: SourceSpan)] {
         switch self.command {
         case nil, .service: return []
         case .command(let words): return Self.commands(in: words)
