@@ -10,7 +10,9 @@ package import RunbookSource
 package enum Silences {
     private static let marker = "# selfheal:"
 
-    /// What is left to be said, in source order. Errors cannot be silenced.
+    /// What is left to be said, in source order.
+    ///
+    /// Errors cannot be silenced.
     package static func apply(to diagnostics: [Diagnostic], in file: SourceFile) -> [Diagnostic] {
         let found = self.find(in: file)
         guard !found.silences.isEmpty || !found.mistakes.isEmpty else {
