@@ -14,7 +14,7 @@ enum ExpressionBenchmark {
     private static let repetitions = 20_000
 
     static func main() throws {
-        let nodes = (1...5).map { Self.node("zk\($0)", isServing: $0 > 2) }
+        let nodes = (1...5).map { Self.node("zk\($0)", isServing: $0 > 3) }
         let activation = CELActivation(["ensemble": .list(nodes)])
         let environment = Self.environment
         guard let expression = CELExpression.parse(self.condition).0,
