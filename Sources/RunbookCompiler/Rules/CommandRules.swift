@@ -5,6 +5,8 @@ import RunVocabulary
 import RunbookLanguage
 import RunbookSource
 
+private typealias Code = Diagnostic.Code
+
 /// What commands are known to do, and what their steps say of them.
 enum CommandRules {
     static func check(_ regions: [RuleRegion]) -> [Diagnostic] {
@@ -26,7 +28,7 @@ enum CommandRules {
             }
             return [
                 .advice(
-                    Diagnostic.Code(402),
+                    Code(402),
                     "'\(known.name)' \(known.effect.clause), and the step says '\(declared.value.rawValue)'",
                     at: declared.span,
                     notes: [Diagnostic.Note(message: "the command is here", span: command.span)],
@@ -52,7 +54,7 @@ enum CommandRules {
             if isKill, isHard || program == "docker" && words.contains("kill"), !hasAsked {
                 return [
                     .advice(
-                        Diagnostic.Code(403),
+                        Code(403),
                         "'\(program)' with SIGKILL gives the process no time to write what it holds",
                         at: command.span,
                         help:
@@ -85,7 +87,7 @@ enum CommandRules {
             if let found = self.surrenders.first(where: { text.contains($0.mark) }) {
                 return [
                     .advice(
-                        Diagnostic.Code(404),
+                        Code(404),
                         "'\(found.mark)' \(found.meaning)",
                         at: command.span,
                         help: "take it out, or ask people first and say why here"
@@ -109,7 +111,7 @@ enum CommandRules {
                 if let known = KnownCommand(command.words), known.effect != .reads {
                     return [
                         Diagnostic(
-                            code: Diagnostic.Code(405),
+                            code: Code(405),
                             severity: .error,
                             message: "a probe only looks, and '\(known.name)' \(known.effect.clause)",
                             span: command.span,

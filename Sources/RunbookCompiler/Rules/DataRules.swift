@@ -7,6 +7,8 @@ import RunVocabulary
 import RunbookLanguage
 import RunbookSource
 
+private typealias Code = Diagnostic.Code
+
 /// What protects data: copies that were checked, fresh looks after a gate, fences before promotions.
 enum DataRules {
     static func check(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
@@ -37,7 +39,7 @@ enum DataRules {
             let isSaved = region.loop == nil ? !unsaved.contains(act.index) : !copies.isEmpty
             guard isSaved else {
                 return .advice(
-                    Diagnostic.Code(420),
+                    Code(420),
                     "'\(act.step.name.value)' destroys data of which no copy was made before, on some way to it",
                     at: act.step.name.span,
                     help: "copy it in a step before, or move it aside instead of deleting it"
@@ -47,7 +49,7 @@ enum DataRules {
                 return nil
             }
             return .advice(
-                Diagnostic.Code(421),
+                Code(421),
                 "the copy that '\(copy.step.name.value)' makes is never read back, and '\(act.step.name.value)' relies on it",
                 at: copy.step.name.span,
                 notes: [Diagnostic.Note(message: "the data is destroyed here", span: act.step.name.span)],
@@ -105,7 +107,7 @@ enum DataRules {
                     }
                     found.append(
                         .advice(
-                            Diagnostic.Code(422),
+                            Code(422),
                             "'\(act.step.name.value)' rests on what '\(read.name)' saw before people were asked",
                             at: read.span,
                             notes: [Diagnostic.Note(message: "the answer may take long", span: step.name.span)],
@@ -131,7 +133,7 @@ enum DataRules {
                 return nil
             }
             return .advice(
-                Diagnostic.Code(423),
+                Code(423),
                 "'\(act.step.name.value)' promotes a cluster, and the old one need not be fenced off by then",
                 at: act.step.name.span,
                 help: "fence the old primary in a step before (effect: fences), and prove it with 'verify'"
@@ -148,7 +150,7 @@ enum DataRules {
                 return nil
             }
             return .advice(
-                Diagnostic.Code(424),
+                Code(424),
                 "nothing proves that '\(act.step.name.value)' fenced anything off",
                 at: act.step.name.span,
                 help: "add 'verify' with a probe that tries a write and is refused"

@@ -7,6 +7,8 @@ import RunVocabulary
 import RunbookLanguage
 import RunbookSource
 
+private typealias Code = Diagnostic.Code
+
 /// What counts as evidence that something works.
 enum EvidenceRules {
     static func check(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
@@ -30,7 +32,7 @@ enum EvidenceRules {
         places += step.verify?.probe?.commandTexts ?? []
         return places.filter { $0.text.contains("ruok") }.prefix(1).map { place in
             .advice(
-                Diagnostic.Code(430),
+                Code(430),
                 "'ruok' only says that the process runs; a member without a quorum answers 'imok' too",
                 at: place.span,
                 help: "probe with zookeeper: { ask: [srvr] } and look at 'serving'"
@@ -48,7 +50,7 @@ enum EvidenceRules {
         }
         return [
             .advice(
-                Diagnostic.Code(431),
+                Code(431),
                 "'\(step.name.value)' takes an open port for a member that serves",
                 at: step.verbSpan,
                 help: "wait with zookeeper: { ask: [srvr] } and until: result.serving"
@@ -76,7 +78,7 @@ enum EvidenceRules {
         let ensemble = ensembles.sorted()[0]
         return [
             .advice(
-                Diagnostic.Code(432),
+                Code(432),
                 "'\(act.step.name.value)' \(verb.value)s a broker whether or not ZooKeeper has a quorum",
                 at: act.step.name.span,
                 help: "add require: size(\(ensemble).filter(n, n.serving)) >= quorum(\(ensemble))"

@@ -7,6 +7,8 @@ import RunVocabulary
 import RunbookLanguage
 import RunbookSource
 
+private typealias Code = Diagnostic.Code
+
 /// One at a time, and nobody next before the last one is back.
 enum OrderRules {
     static func check(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
@@ -33,7 +35,7 @@ enum OrderRules {
         }
         return [
             .advice(
-                Diagnostic.Code(410),
+                Code(410),
                 "'\(act.step.name.value)' takes several members down at the same time",
                 at: size.span,
                 help: "write size: 1; a member that is down already and one that we stop can be the quorum together"
@@ -53,7 +55,7 @@ enum OrderRules {
         }
         return [
             .advice(
-                Diagnostic.Code(412),
+                Code(412),
                 "'\(act.step.name.value)' goes on after a node that did not come out well",
                 at: failures.span,
                 help: "write max_failures: 0, so that the first failure ends it"
@@ -70,7 +72,7 @@ enum OrderRules {
         }
         return [
             .advice(
-                Diagnostic.Code(413),
+                Code(413),
                 "'\(act.step.name.value)' restarts one after the other without looking whether the last one is back",
                 at: act.step.verbSpan,
                 help: "add 'verify', or restart in a 'for_each' with a 'wait' behind the restart"
@@ -86,7 +88,7 @@ enum OrderRules {
         if let serial = loop.syntax.serial, serial.value.isMoreThanOne {
             found.append(
                 .advice(
-                    Diagnostic.Code(411),
+                    Code(411),
                     "the loop takes several nodes down at the same time in '\(act.step.name.value)'",
                     at: serial.span,
                     help: "write serial: 1"
@@ -96,7 +98,7 @@ enum OrderRules {
         if let tolerated = loop.syntax.stopAfterFailures, tolerated.value > 1 {
             found.append(
                 .advice(
-                    Diagnostic.Code(412),
+                    Code(412),
                     "the loop goes on after a node that did not come out well, and takes down the next",
                     at: tolerated.span,
                     help: "write stop_after_failures: 1"
@@ -109,7 +111,7 @@ enum OrderRules {
         if act.action.effect == .restarts, !looks {
             found.append(
                 .advice(
-                    Diagnostic.Code(414),
+                    Code(414),
                     "nothing in the loop looks whether '\(act.step.name.value)' brought the node back before the next one",
                     at: act.step.name.span,
                     help: "add a 'wait' behind it, with a timeout, so that a node that stays away ends the loop"

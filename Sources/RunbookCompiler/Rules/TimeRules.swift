@@ -6,6 +6,8 @@ import RunVocabulary
 import RunbookLanguage
 import RunbookSource
 
+private typealias Code = Diagnostic.Code
+
 /// Time that things take, and how often they may be tried.
 enum TimeRules {
     /// What a broker may need to flush its logs and hand over what it leads.
@@ -29,7 +31,7 @@ enum TimeRules {
         }
         return [
             .advice(
-                Diagnostic.Code(440),
+                Code(440),
                 "\(timeout.value.description) may be too short to \(verb.value) a broker in order",
                 at: timeout.span,
                 help: "give it 5m or more: a broker that is killed recovers its logs when it starts, which takes longer"
@@ -45,7 +47,7 @@ enum TimeRules {
         }
         return [
             .advice(
-                Diagnostic.Code(441),
+                Code(441),
                 "\(attempts.value) restarts in a row do not heal what three did not",
                 at: attempts.span,
                 help: "write attempts: \(self.mostRestarts) or less, and lead 'if_failed' to a person"
@@ -64,7 +66,7 @@ enum TimeRules {
                 return nil
             }
             return .advice(
-                Diagnostic.Code(442),
+                Code(442),
                 "when '\(step.name.value)' waits in vain the run just ends, half way and without a word",
                 at: step.name.span,
                 help: "add 'if_failed', or 'on_failure' to the runbook"
@@ -79,7 +81,7 @@ enum TimeRules {
             if trigger.holdsFor == nil {
                 found.append(
                     .advice(
-                        Diagnostic.Code(443),
+                        Code(443),
                         "the trigger fires at the first look: an election or one lost packet is enough",
                         at: trigger.condition.span,
                         help: "add for: 30s, or as long as what heals by itself takes"
@@ -89,7 +91,7 @@ enum TimeRules {
             if isAutomatic, trigger.limit == nil {
                 found.append(
                     .advice(
-                        Diagnostic.Code(444),
+                        Code(444),
                         "nothing limits how often the trigger starts this by itself",
                         at: trigger.condition.span,
                         help: "add limit: 2 per 24h; what did not help twice will not help a third time"
@@ -109,7 +111,7 @@ enum TimeRules {
         }
         return [
             .advice(
-                Diagnostic.Code(445),
+                Code(445),
                 "a trigger starts this, '\(act.step.name.value)' acts, and no lock keeps two of them apart",
                 at: rules.syntax.name.span,
                 help: "add locks: [cluster] to the head"
