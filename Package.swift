@@ -154,6 +154,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(
+            name: "ExpressionBenchmark",
+            dependencies: ["CELExpressions"],
+            path: "Benchmarks/ExpressionBenchmark",
+            swiftSettings: strict
+        ),
+        .executableTarget(
             name: "JournalFloor",
             path: "Benchmarks/JournalFloor",
             linkerSettings: [.linkedLibrary("sqlite3")]

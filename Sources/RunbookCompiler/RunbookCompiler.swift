@@ -59,8 +59,17 @@ package struct RunbookCompiler {
         if !self.diagnostics.hasErrors {
             self.warnOfUngatedDataLoss(plan)
             self.warnOfUnusedParameters()
+            self.applyExpertRules(plan)
         }
         return plan
+    }
+
+    /// What an expert would say, where nothing was said about the step yet.
+    private mutating func applyExpertRules(_ plan: Plan) {
+        let places = Set(self.diagnostics.map(\.span))
+        let warned = self.syntax.stepNames.filter { places.contains($0.span) }.map(\.value)
+        let rules = ExpertRules(syntax: self.syntax, plan: plan, warned: Set(warned))
+        self.diagnostics += rules.diagnostics()
     }
 
     // MARK: Head

@@ -105,6 +105,11 @@ package struct TemplateSyntax: Sendable {
     package let scalar: YAMLScalar
     package let cel: CELTemplate?
 
+    /// As it is written, with its `${{ … }}`.
+    package var text: String {
+        self.scalar.text
+    }
+
     package var span: SourceSpan {
         self.scalar.span
     }

@@ -74,7 +74,7 @@ struct RunbookFile {
         let selections = (root["targets"]?.mapping ?? []).map { ($0.key.text, $0.key.span) }
         return RunbookFile(
             file: document.file,
-            diagnostics: diagnostics.inSourceOrder(),
+            diagnostics: Silences.apply(to: diagnostics.inSourceOrder(), in: document.file),
             plan: plan,
             selections: Dictionary(selections) { first, _ in first }
         )

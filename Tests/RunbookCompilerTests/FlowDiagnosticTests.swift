@@ -359,11 +359,14 @@ import Testing
     }
 
     static let wipe = "  - id: ❶wipe❶\n    run: { targets: ensemble, command: [wipe], effect: wipes }"
+    /// So that nothing else is to be said about it.
+    static let copy =
+        "  - id: backup\n    run: { targets: ensemble, script: tar -cf b . && sha256sum b, effect: changes }\n"
     static let gate = "approve: { message: May I?, from: [role:sre], timeout: 5m, on_timeout: refused }"
 
     @Test func `behind a gate it is none`() throws {
         _ = try plan(
-            of: runbook("  - id: gate\n    \(Self.gate)\n    if_refused: done\n\(Self.wipe)")
+            of: runbook("  - id: gate\n    \(Self.gate)\n    if_refused: done\n\(Self.copy)\(Self.wipe)")
         )
     }
 

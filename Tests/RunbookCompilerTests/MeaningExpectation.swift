@@ -20,7 +20,7 @@ func compile(_ source: MarkedSource) -> (plan: Plan?, diagnostics: [Diagnostic])
         return (nil, document.diagnostics + shape)
     }
     let (plan, meaning) = RunbookCompiler.compile(syntax, path: source.path)
-    let all = (document.diagnostics + shape + meaning).inSourceOrder()
+    let all = Silences.apply(to: (document.diagnostics + shape + meaning).inSourceOrder(), in: document.file)
     return (all.hasErrors ? nil : plan, all)
 }
 

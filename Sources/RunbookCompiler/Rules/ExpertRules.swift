@@ -1,0 +1,168 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import CELExpressions
+import RunPlan
+import RunVocabulary
+import RunbookLanguage
+import RunbookSource
+
+/// What an expert would object to in a runbook that is otherwise right.
+///
+/// Only what can be told from the text is told; where it cannot, nothing is said, because a warning that is wrong teaches people to look
+/// away. Each family is a list of rules over the same steps.
+struct ExpertRules {
+    let syntax: RunbookSyntax
+    let plan: Plan
+    /// Steps that have a warning already, so that one mistake is one message.
+    let warned: Set<String>
+
+    func diagnostics() -> [Diagnostic] {
+        let regions = self.regions()
+        return CommandRules.check(regions) + OrderRules.check(regions, self) + DataRules.check(regions, self)
+            + EvidenceRules.check(regions, self) + TimeRules.check(regions, self)
+    }
+
+    /// The lists of steps, loops included, outermost first.
+    private func regions() -> [RuleRegion] {
+        var regions = self.regions(Plan.main, self.syntax.steps, in: nil)
+        if let steps = self.syntax.onFailure, let id = self.plan.onFailure {
+            regions += self.regions(id, steps, in: nil)
+        }
+        if let steps = self.syntax.finally, let id = self.plan.finally {
+            regions += self.regions(id, steps, in: nil)
+        }
+        return regions
+    }
+
+    private func regions(_ id: RegionID, _ steps: [StepSyntax], in loop: RuleRegion.Loop?) -> [RuleRegion] {
+        let states = self.plan[id].states
+        guard states.count == steps.count else {
+            return []
+        }
+        var regions = [RuleRegion(steps: steps, states: states, loop: loop)]
+        for (step, state) in zip(steps, states) {
+            if case .forEach(let syntax) = step.verb, case .forEach(let action) = state.action {
+                let isHandled = loop?.isHandled ?? false || !step.routes.isEmpty
+                let inner = RuleRegion.Loop(step: step, syntax: syntax, isHandled: isHandled)
+                regions += self.regions(action.body, syntax.steps, in: inner)
+            }
+        }
+        return regions
+    }
+
+    /// Whether some step changes the world.
+    func acts(_ regions: [RuleRegion]) -> Bool {
+        regions.contains { $0.acts.contains { $0.action.effect.changesTheWorld } }
+    }
+
+    /// The names of the selections of a role.
+    func selections(ofRole role: String) -> Set<String> {
+        Set(self.syntax.selections.filter { $0.role?.value == role }.map(\.name.value))
+    }
+}
+
+/// A list of steps with what the compiler made of them.
+struct RuleRegion {
+    struct Loop {
+        let step: StepSyntax
+        let syntax: ForEachSyntax
+        /// Whether a failure inside leads anywhere.
+        let isHandled: Bool
+    }
+
+    struct Act {
+        let index: Int
+        let step: StepSyntax
+        let syntax: RunSyntax
+        let action: RunAction
+    }
+
+    let steps: [StepSyntax]
+    let states: [PlanState]
+    let loop: Loop?
+
+    var acts: [Act] {
+        self.steps.indices.compactMap { index in
+            guard case .run(let syntax) = self.steps[index].verb, case .run(let action) = self.states[index].action
+            else {
+                return nil
+            }
+            return Act(index: index, step: self.steps[index], syntax: syntax, action: action)
+        }
+    }
+
+    /// The states that can be come to without having passed one of the given kind: passed is what succeeded and could not be skipped.
+    func reachable(withoutPassing isPassage: (Int) -> Bool) -> Set<Int> {
+        guard !self.states.isEmpty else {
+            return []
+        }
+        let arrows = self.states.enumerated().map { index, state in
+            isPassage(index) && state.when == nil
+                ? state.destinations(withSuccess: false) : state.destinations()
+        }
+        return StateGraph(arrows).reachable(from: 0)
+    }
+
+    /// The states that come after a success of the given one, without having passed another of a kind.
+    func reachable(after start: Int, withoutPassing isPassage: (Int) -> Bool) -> Set<Int> {
+        guard case .state(let first) = self.states[start].routes.succeeded else {
+            return []
+        }
+        let arrows = self.states.enumerated().map { index, state in
+            isPassage(index) && state.when == nil
+                ? state.destinations(withSuccess: false) : state.destinations()
+        }
+        return StateGraph(arrows).reachable(from: first)
+    }
+}
+
+extension RunSyntax {
+    /// The simple commands of a `command:` or `script:`, with where each stands.
+    var commands: [(words: [ShellWord], span: SourceSpan)] {
+        switch self.command {
+        case nil, .service: return []
+        case .command(let words): return Self.commands(in: words)
+        case .script(let script):
+            return ShellScanner.commands(in: script.text).map { words in
+                let bare = KnownCommand.withoutPrefix(words)
+                let first = bare.first ?? words[0]
+                let last = bare.last ?? words[words.count - 1]
+                return (words, script.span(of: first.range.lowerBound..<last.range.upperBound))
+            }
+        }
+    }
+
+    /// A list of words is one command, and what `sh -c` gets are several.
+    static func commands(in words: [TemplateSyntax]) -> [(words: [ShellWord], span: SourceSpan)] {
+        guard let first = words.first, let last = words.last else {
+            return []
+        }
+        let texts = words.map(\.text)
+        if ["sh", "bash", "dash"].contains(KnownCommand.program(texts[0])), texts.count > 2, texts[1].hasSuffix("c") {
+            return ShellScanner.commands(in: texts[2]).map { ($0, words[2].span) }
+        }
+        return [(texts.map { ShellWord(text: $0, range: 0..<0) }, first.span.joined(with: last.span))]
+    }
+
+    /// The whole text of what is run.
+    var text: String {
+        switch self.command {
+        case nil, .service: ""
+        case .command(let words): words.map(\.text).joined(separator: " ")
+        case .script(let script): script.text
+        }
+    }
+}
+
+extension Diagnostic {
+    static func advice(
+        _ code: Code,
+        _ message: String,
+        at span: SourceSpan,
+        notes: [Note] = [],
+        help: String
+    ) -> Self {
+        Self(code: code, severity: .warning, message: message, span: span, notes: notes, help: help)
+    }
+}
