@@ -78,13 +78,13 @@ package struct PlanPreview: Sendable {
                 )
             )
             var (best, worst) = self.times(of: state, targets)
-            if case .forEach(let loop) = state.action {
-                let body = self.add(loop.body, depth: depth + 1)
-                let most = targets?.most ?? 0
-                let rounds =
-                    (most + max(loop.serial.resolved(of: most), 1) - 1) / max(loop.serial.resolved(of: most), 1)
-                worst = (body.worst + loop.pause) * rounds
+            if let inside = self.worst(inside: state.action, targets, depth) {
+                worst = inside
                 best = .zero
+            }
+            if let undo = state.undo {
+                // Walked at the end of the run, if at all.
+                _ = self.add(undo, depth: depth + 1)
             }
             if let deadline = state.deadline {
                 worst = min(worst, deadline)
@@ -94,6 +94,29 @@ package struct PlanPreview: Sendable {
             times.append(worst)
         }
         return self.longestPath(states, times)
+    }
+
+    /// The longest that the lists of steps inside an action can take; nothing when it has none.
+    private mutating func worst(
+        inside action: PlanAction,
+        _ targets: TargetPreview?,
+        _ depth: Int
+    ) -> Milliseconds? {
+        switch action {
+        case .forEach(let loop):
+            let body = self.add(loop.body, depth: depth + 1)
+            let most = targets?.most ?? 0
+            let width = max(loop.serial.resolved(of: most), 1)
+            return (body.worst + loop.pause) * ((most + width - 1) / width)
+        case .parallel(let parallel):
+            return parallel.branches.map { self.add($0.body, depth: depth + 1).worst }.max()
+        case .call(let call):
+            let main = self.add(call.regions.main, depth: depth + 1).worst
+            let rest = [call.regions.onFailure, call.regions.finally].compactMap { $0 }
+                .reduce(Milliseconds.zero) { $0 + self.add($1, depth: depth + 1).worst }
+            return (call.regions.deadline.map { min($0, main) } ?? main) + rest
+        case .probe, .wait, .run, .approve, .notify, .choose, .set, .pause, .finish: return nil
+        }
     }
 
     /// The longest way through a region; a region with jumps back is bounded by all its visits.
@@ -130,7 +153,7 @@ package struct PlanPreview: Sendable {
         case .wait(let action): action.targets.map { self.nodes($0.nodes, $0.expected) }
         case .run(let action): action.targets.map { self.nodes($0.nodes, $0.expected) }
         case .forEach(let action): self.nodes(action.elements, nil)
-        case .approve, .notify, .choose, .set, .pause, .finish: nil
+        case .approve, .notify, .choose, .parallel, .call, .set, .pause, .finish: nil
         }
     }
 
@@ -198,7 +221,7 @@ package struct PlanPreview: Sendable {
             let one = (action.timeout + Self.stopping + proof) * attempts + waits
             return (pauses, one * batches + pauses)
         case .notify: return (.zero, .seconds(30))
-        case .choose, .set, .finish, .forEach: return (.zero, .zero)
+        case .choose, .set, .finish, .forEach, .parallel, .call: return (.zero, .zero)
         }
     }
 }

@@ -18,6 +18,8 @@ struct RunContext: Hashable, Sendable {
     /// The step that last failed, and why; what `run.step` and `run.reason` say.
     var failedStep = ""
     var reason = ""
+    /// What happened and can be undone, in the order in which it happened.
+    var undoable: [UndoEntry] = []
     /// When one of our own commands last began or ended: what was seen up to then is no longer the world.
     private var changedAt: Instant?
     private var observations: [NodeName: Observation] = [:]
@@ -111,7 +113,7 @@ struct RunContext: Hashable, Sendable {
         if let changedAt = self.changedAt, observation.at <= changedAt {
             return true
         }
-        return self.now.elapsed(since: observation.at) > self.plan.fresh
+        return self.now.elapsed(since: observation.at) > self.fresh
     }
 
     private func nodes(readAs name: String) -> [NodeName] {
@@ -123,19 +125,25 @@ struct RunContext: Hashable, Sendable {
 
     /// The nodes of a selection, worked out once per run: the inventory is pinned.
     private func nodes(selectedBy name: String) -> [NodeName] {
-        self.selections[name] ?? []
+        (self.frame?.selections ?? self.selections)[name] ?? []
     }
 
     /// Works out which nodes each selection means; done once, when the run starts.
     mutating func resolveSelections() {
-        for selection in self.plan.selections {
+        self.selections = self.resolve(self.plan.selections)
+    }
+
+    func resolve(_ selections: [Selection]) -> [String: [NodeName]] {
+        var resolved: [String: [NodeName]] = [:]
+        for selection in selections {
             let datacenter = selection.datacenter.map { self.text(of: $0) }
-            self.selections[selection.name] = self.binding.inventory.nodes.filter { node in
+            resolved[selection.name] = self.binding.inventory.nodes.filter { node in
                 (selection.role.map { node.roles.contains($0) } ?? true)
                     && (datacenter.map { node.datacenter == $0 } ?? true)
                     && (selection.nodes?.contains(node.name) ?? true)
             }.map(\.name)
         }
+        return resolved
     }
 
     // MARK: Names of expressions
@@ -145,6 +153,10 @@ struct RunContext: Hashable, Sendable {
             if let value = scope.variables[name] {
                 return value
             }
+            // A runbook that is called sees nothing of the one that calls it.
+            if scope.frame != nil {
+                return nil
+            }
         }
         return nil
     }
@@ -153,6 +165,9 @@ struct RunContext: Hashable, Sendable {
         for scope in self.scopes.reversed() {
             if let record = scope.records[StepName(step)] {
                 return record
+            }
+            if scope.frame != nil {
+                return nil
             }
         }
         return nil
@@ -165,12 +180,11 @@ struct RunContext: Hashable, Sendable {
         }
         switch name {
         case "parameters":
-            return .record(
-                CELRecord("parameters", fields: self.binding.parameters.map { .init($0.key, $0.value.value) })
-            )
+            let values = self.frame?.parameters ?? self.binding.parameters.mapValues(\.value)
+            return .record(CELRecord("parameters", fields: values.map { .init($0.key, $0.value) }))
         case "steps":
             return .record(
-                CELRecord("steps", fields: steps.map { .init($0, (self.record(of: $0) ?? .notReached).value) })
+                CELRecord("steps", fields: steps.map { .init($0, self.value(ofStep: $0)) })
             )
         case "run": return self.runValue
         case "cluster":
@@ -182,11 +196,18 @@ struct RunContext: Hashable, Sendable {
                 )
             )
         default:
-            guard self.selections[name] != nil else {
+            guard (self.frame?.selections ?? self.selections)[name] != nil else {
                 return nil
             }
             return .list(self.nodes(selectedBy: name).map { NodeValue.value(of: $0, in: self) })
         }
+    }
+
+    private func value(ofStep name: String) -> CELValue {
+        if let record = self.record(of: name) {
+            return record.value
+        }
+        return StepRecord.notReached(name, in: self.plan).value
     }
 
     private var runValue: CELValue {
@@ -270,36 +291,6 @@ struct RunContext: Hashable, Sendable {
             }
         }
         return text
-    }
-}
-
-/// What the steps of one sequence left behind, and the names its surroundings gave it.
-struct Scope: Hashable, Sendable {
-    var records: [StepName: StepRecord] = [:]
-    var variables: [String: CELValue] = [:]
-}
-
-/// What expressions can know of a step.
-struct StepRecord: Hashable, Sendable {
-    var outcome: Outcome?
-    var results: [CELValue] = []
-    var items: [CELValue] = []
-
-    /// A step that the run has not come to: it has neither succeeded nor failed.
-    static let notReached = StepRecord()
-
-    var value: CELValue {
-        .record(
-            CELRecord(
-                "step",
-                fields: [
-                    .init("outcome", .string(self.outcome?.rawValue ?? "")),
-                    .init("succeeded", .bool(self.outcome == .succeeded)),
-                    .init("results", .list(self.results)),
-                    .init("items", .list(self.items)),
-                ]
-            )
-        )
     }
 }
 

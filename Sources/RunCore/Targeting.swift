@@ -115,9 +115,10 @@ extension PlanAction {
         case .run(let action): action.targets.map { [$0.nodes] } ?? []
         case .choose(let action): action.branches.map(\.when)
         case .forEach(let action): [action.elements]
+        case .call(let action): action.arguments.map(\.value)
         case .set(let values): values.map(\.value)
         case .pause(let length): [length]
-        case .approve, .notify, .finish: []
+        case .approve, .notify, .parallel, .finish: []
         }
     }
 }

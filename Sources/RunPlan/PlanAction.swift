@@ -12,6 +12,8 @@ package enum PlanAction: Hashable, Sendable, Codable {
     case notify(NotifyAction)
     case choose(ChooseAction)
     case forEach(ForEachAction)
+    case parallel(ParallelAction)
+    case call(CallAction)
     case set(values: [NamedExpression])
     case pause(length: Expression)
     case finish(outcome: RunOutcome, message: Template?)
@@ -26,6 +28,8 @@ package enum PlanAction: Hashable, Sendable, Codable {
         case .notify: "notify"
         case .choose: "choose"
         case .forEach: "for_each"
+        case .parallel: "parallel"
+        case .call: "call"
         case .set: "set"
         case .pause: "pause"
         case .finish: "finish"

@@ -89,6 +89,15 @@ package enum ResultTypes {
         )
     }
 
+    /// What a branch of `parallel` leaves behind.
+    package static let branch = Self.record("branch", [("outcome", .string), ("succeeded", .bool)])
+
+    /// What is left of a step with branches of these names.
+    package static func step(branches: [String]) -> CELRecordType {
+        let type = self.record("branches", branches.map { ($0, .record(self.branch)) })
+        return self.record("step", [("outcome", .string), ("succeeded", .bool), ("branches", .record(type))])
+    }
+
     package static let run = Self.record(
         "run",
         [("id", .string), ("elapsed", .duration), ("step", .string), ("reason", .string)]

@@ -45,7 +45,7 @@ extension PlanAction {
         case .probe(let action): action.probe
         case .wait(let action): action.probe
         case .run(let action): action.verify?.probe
-        case .approve, .notify, .choose, .forEach, .set, .pause, .finish: nil
+        case .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish: nil
         }
     }
 }

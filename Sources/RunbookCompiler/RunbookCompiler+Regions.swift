@@ -14,6 +14,8 @@ struct RegionScope {
     let indices: [String: Int]
     let count: Int
     let role: RegionRole
+    /// What a command is about that names no targets: where the act happened that it undoes.
+    var impliedTargets: Expression?
     /// The step being compiled.
     var current = 0
 
@@ -53,13 +55,13 @@ extension RunbookCompiler {
     private func outerScope(of role: RegionRole) -> TypeScope {
         var scope = self.environment.selectionsOnly
         switch role {
-        case .main, .loop: break
+        case .main, .called, .loop, .branch, .undo: break
         case .onFailure, .finally: scope.addSteps(of: .main)
         }
         return scope
     }
 
-    private mutating func state(_ step: StepSyntax, _ scope: inout RegionScope) -> PlanState {
+    mutating func state(_ step: StepSyntax, _ scope: inout RegionScope) -> PlanState {
         let when = step.when.flatMap { self.expression($0, expecting: .bool, in: scope.types) }
         let action = self.action(step, &scope)
         var state = PlanState(
@@ -74,6 +76,7 @@ extension RunbookCompiler {
         state.require = step.require.flatMap { self.expression($0, expecting: .bool, in: scope.types) }
         state.deadline = step.deadline?.value
         state.maxVisits = step.maxVisits?.value ?? 1
+        state.undo = self.undo(of: step, scope)
         state.retry = step.retry.flatMap { self.retry($0, of: step) }
         self.checkKeys(step)
         return state
@@ -169,7 +172,7 @@ extension RunbookCompiler {
             case .approve:
                 let help = "write 'timeout' inside 'approve', beside 'on_timeout'"
                 self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))
-            case .notify, .choose, .forEach, .set, .pause, .finish, .invalid:
+            case .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish, .invalid:
                 let help = "'deadline' bounds a step as a whole"
                 self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))
             }

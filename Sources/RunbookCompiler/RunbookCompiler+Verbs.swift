@@ -17,7 +17,9 @@ extension RunbookCompiler {
         case .approve(let syntax): self.approve(syntax, scope)
         case .notify(let syntax): self.notify(syntax, scope)
         case .choose(let syntax): self.choose(syntax, scope)
+        case .parallel(let syntax): self.parallel(syntax, step, scope)
         case .forEach(let syntax): self.forEach(syntax, step, scope)
+        case .call(let syntax): self.call(syntax, step, scope)
         case .set(let values): self.set(values, &scope)
         case .pause(let length):
             self.expression(length, expecting: .duration, in: scope.types).map { .pause(length: $0) }
@@ -119,14 +121,15 @@ extension RunbookCompiler {
     // MARK: Acting
 
     private mutating func run(_ syntax: RunSyntax, _ step: StepSyntax, _ scope: RegionScope) -> PlanAction? {
-        let targets = syntax.targets.flatMap { self.targets($0, scope) }
+        let implied = scope.impliedTargets.map { Targets(nodes: $0) }
         let isLocal = syntax.local?.value ?? false
         if isLocal, let given = syntax.targets {
             self.report(.localWithTargets(at: given.span, local: syntax.local?.span))
         }
-        if !isLocal, syntax.targets == nil {
+        if !isLocal, syntax.targets == nil, implied == nil {
             self.report(.missingTargets(at: step.verbSpan))
         }
+        let targets = syntax.targets.map { self.targets($0, scope) } ?? (isLocal ? nil : implied)
         let types = scope.types.adding(isLocal ? [:] : ["target": .record(ResultTypes.node)])
         let environment = syntax.environment.compactMap { variable -> NamedTemplate? in
             self.checkEnvironmentName(variable.name)

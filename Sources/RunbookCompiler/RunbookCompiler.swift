@@ -16,10 +16,31 @@ package struct RunbookCompiler {
     var environment: TypeEnvironment
     var diagnostics: [Diagnostic] = []
     var regions: [PlanRegion] = []
+    let path: String
+    let loader: RunbookLoader
+    /// The files that are being compiled, this one last.
+    var callers: [String]
+    /// The files whose mistakes have been reported.
+    var reportedFiles: Set<String> = []
+    /// What the runbooks lock that are called.
+    var calledLocks: [PlanLock] = []
 
-    package static func compile(_ syntax: RunbookSyntax, path: String) -> (plan: Plan?, diagnostics: [Diagnostic]) {
-        var compiler = RunbookCompiler(syntax: syntax, environment: TypeEnvironment(of: syntax))
-        let plan = compiler.plan(path: path)
+    init(syntax: RunbookSyntax, path: String, loader: RunbookLoader) {
+        self.syntax = syntax
+        self.environment = TypeEnvironment(of: syntax)
+        self.path = path
+        self.loader = loader
+        self.callers = [RunbookLoader.normal(path)]
+    }
+
+    /// - Parameter loader: finds the runbooks that this one calls. Their mistakes are among the diagnostics, with the places in their files.
+    package static func compile(
+        _ syntax: RunbookSyntax,
+        path: String,
+        loader: RunbookLoader = .none
+    ) -> (plan: Plan?, diagnostics: [Diagnostic]) {
+        var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
+        let plan = compiler.plan(as: .main).plan
         return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics)
     }
 
@@ -27,14 +48,15 @@ package struct RunbookCompiler {
         self.diagnostics.append(diagnostic)
     }
 
-    private mutating func plan(path: String) -> Plan {
+    /// The plan, and which of its lists are this runbook's own.
+    mutating func plan(as role: RegionRole) -> (plan: Plan, regions: RunbookRegions) {
         self.checkNames()
         let syntax = self.syntax
         var plan = Plan(
             runbook: syntax.name.value,
             title: syntax.title?.value ?? syntax.name.value,
             severity: syntax.severity?.value ?? .warning,
-            source: path,
+            source: self.path,
             regions: []
         )
         plan.owner = syntax.owner?.value
@@ -45,9 +67,12 @@ package struct RunbookCompiler {
         plan.selections = syntax.selections.map { self.selection($0) }
         plan.locks = syntax.locks.map { PlanLock(name: $0.name.value, wait: $0.wait?.value ?? .zero) }
         plan.autonomy = self.autonomy() ?? plan.autonomy
-        _ = self.region(.main, syntax.steps, .main)
-        if let steps = syntax.onFailure {
+        let main = self.region(role, syntax.steps, .main)
+        if let steps = syntax.onFailure?.steps {
             plan.onFailure = self.region(.onFailure, steps, .onFailure)
+        }
+        if syntax.onFailure?.undoes ?? false {
+            plan.undoesOnFailure = true
         }
         if let steps = syntax.finally {
             plan.finally = self.region(.finally, steps, .finally)
@@ -55,10 +80,15 @@ package struct RunbookCompiler {
         plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
         plan.properties = syntax.properties.compactMap { self.property($0) }
         plan.regions = self.regions
-        if !self.diagnostics.hasErrors {
+        for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
+            plan.locks.append(lock)
+        }
+        var regions = plan.runbookRegions
+        regions.main = main
+        if !self.diagnostics.hasErrors, role == .main {
             self.warnOfUngatedDataLoss(plan)
         }
-        return plan
+        return (plan, regions)
     }
 
     // MARK: Head

@@ -182,6 +182,16 @@ extension Diagnostic {
         )
     }
 
+    package static func badJoin(_ text: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(122),
+            severity: .error,
+            message: "'\(text)' does not say how many branches must succeed",
+            span: span,
+            help: "write 'join: all', 'join: any' or a number such as 'join: 2'"
+        )
+    }
+
     /// A problem inside an expression: of its text, its names or its types.
     package static func badExpression(_ problem: CELProblem, at span: SourceSpan) -> Self {
         let number: UInt16 =

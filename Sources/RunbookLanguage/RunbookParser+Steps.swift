@@ -9,11 +9,14 @@ import RunbookYAML
 extension RunbookParser {
     /// The verbs of the language, in the order the documentation has them.
     private static let verbs = [
-        "probe", "wait", "run", "approve", "notify", "choose", "for_each", "set", "pause", "finish",
+        "probe", "wait", "run", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause", "finish",
     ]
 
+    /// The verbs that can undo a step.
+    static let undoingVerbs = ["run", "call"]
+
     /// Verbs that the language has and this version cannot carry out yet.
-    private static let planned = ["request", "parallel", "call"]
+    private static let planned = ["request"]
 
     func steps(_ node: YAMLNode, of what: String, under key: String) -> [StepSyntax] {
         guard case .sequence(let elements) = node.kind else {
@@ -37,38 +40,35 @@ extension RunbookParser {
             self.checkName(name, what: "step")
             reader.what = "step '\(name.value)'"
         }
-        let verb = self.verb(&reader)
+        let verb = self.verb(&reader, among: Self.verbs)
         var syntax = StepSyntax(
             name: name ?? Spanned("", at: node.span),
             span: node.span,
             verb: verb?.value ?? .invalid,
             verbSpan: verb?.span ?? node.span
         )
-        let title = reader.text("title")
-        let when = reader.expression("when")
-        let require = reader.expression("require")
-        let timeout = reader.duration("timeout")
-        let deadline = reader.duration("deadline")
-        let retry = reader.take("retry").flatMap(self.retry)
-        let verify = reader.take("verify").flatMap(self.verify)
-        let maxVisits = reader.int("max_visits", in: 1...1_000)
-        let next = reader.text("next")
-        syntax.title = title
-        syntax.when = when
-        syntax.require = require
-        syntax.timeout = timeout
-        syntax.deadline = deadline
-        syntax.retry = retry
-        syntax.verify = verify
-        syntax.maxVisits = maxVisits
-        syntax.next = next
+        self.readCommonKeys(of: &syntax, from: &reader)
+        syntax.maxVisits = reader.int("max_visits", in: 1...1_000)
+        syntax.next = reader.text("next")
         syntax.routes = self.routes(&reader)
         if let undo = reader.pair("undo") {
-            self.sink.report(.notBuiltYet("undo", at: undo.key.span))
+            syntax.undo = [self.undo(undo.value, of: name)].compactMap { $0 }
+            syntax.undoKey = undo.key.span
         }
         // The keys of a step whose verb is unknown would all be unknown too: one mistake, one message.
         reader.finish(reportingUnknownKeys: verb != nil)
         return syntax
+    }
+
+    /// The keys that a step and an undo have in common.
+    func readCommonKeys(of syntax: inout StepSyntax, from reader: inout MappingReader) {
+        syntax.title = reader.text("title")
+        syntax.when = reader.expression("when")
+        syntax.require = reader.expression("require")
+        syntax.timeout = reader.duration("timeout")
+        syntax.deadline = reader.duration("deadline")
+        syntax.retry = reader.take("retry").flatMap(self.retry)
+        syntax.verify = reader.take("verify").flatMap(self.verify)
     }
 
     private func routes(_ reader: inout MappingReader) -> [RouteSyntax] {
@@ -86,8 +86,8 @@ extension RunbookParser {
     // MARK: Verbs
 
     /// Nothing when no verb is there, which is reported; an invalid one when its body is wrong.
-    private func verb(_ reader: inout MappingReader) -> Spanned<VerbSyntax>? {
-        let found = reader.pairs(of: Self.verbs)
+    func verb(_ reader: inout MappingReader, among verbs: [String]) -> Spanned<VerbSyntax>? {
+        let found = reader.pairs(of: verbs)
         guard let pair = found.first else {
             for word in Self.planned {
                 if let pair = reader.pair(word) {
@@ -96,7 +96,7 @@ extension RunbookParser {
                 }
             }
             let strange = reader.unknownKeys.filter { !Self.commonKeys.contains($0) }
-            self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: Self.verbs, at: reader.span))
+            self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: verbs, at: reader.span))
             return nil
         }
         let word = pair.key.text
@@ -143,7 +143,9 @@ extension RunbookParser {
                     message: self.requiredTemplate("message", &reader)
                 )
             )
+        case "parallel": return .parallel(self.parallel(&reader))
         case "for_each": return .forEach(self.forEach(&reader, step: &step))
+        case "call": return .call(self.call(&reader))
         default:
             let outcome: Spanned<RunOutcome>? = reader.require("outcome").flatMap { reader.word($0, "outcome") }
             return .finish(FinishSyntax(outcome: outcome, message: reader.template("message")))

@@ -24,7 +24,7 @@ package struct RunbookSyntax: Sendable {
     package var locks: [LockSyntax] = []
     package var properties: [PropertySyntax] = []
     package var steps: [StepSyntax] = []
-    package var onFailure: [StepSyntax]?
+    package var onFailure: FailureSyntax?
     package var finally: [StepSyntax]?
 
     package init(name: Spanned<String>) {
@@ -129,6 +129,9 @@ package struct StepSyntax: Sendable {
     package var next: Spanned<String>?
     /// By the outcome's key, in the order written: `if_failed`, `if_timed_out`, `if_refused`, `if_in_doubt`.
     package var routes: [RouteSyntax] = []
+    /// What undoes it: none or one, in a list because a step cannot hold a step.
+    package var undo: [StepSyntax] = []
+    package var undoKey: SourceSpan?
     package var verb: VerbSyntax
     /// Where the verb is written.
     package var verbSpan: SourceSpan
@@ -163,7 +166,9 @@ package enum VerbSyntax: Sendable {
     case approve(ApproveSyntax)
     case notify(NotifySyntax)
     case choose(ChooseSyntax)
+    case parallel(ParallelSyntax)
     case forEach(ForEachSyntax)
+    case call(CallSyntax)
     case set([SetSyntax])
     case pause(ExpressionSyntax)
     case finish(FinishSyntax)
@@ -178,7 +183,9 @@ package enum VerbSyntax: Sendable {
         case .approve: "approve"
         case .notify: "notify"
         case .choose: "choose"
+        case .parallel: "parallel"
         case .forEach: "for_each"
+        case .call: "call"
         case .set: "set"
         case .pause: "pause"
         case .finish: "finish"
