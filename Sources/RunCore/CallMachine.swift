@@ -125,6 +125,14 @@ struct CallMachine: Hashable, Sendable {
                 frame.parameters[parameter.name] = parameter.defaultValue?.value
                 continue
             }
+            if parameter.kind == .secret {
+                guard let secret = context.secret(argument.value.cel) else {
+                    return .refused("the parameter '\(parameter.name)' is given no secret")
+                }
+                frame.secrets[parameter.name] = secret
+                frame.parameters[parameter.name] = .secret(parameter.name)
+                continue
+            }
             let value = context.evaluate(argument.value)
             if let why = value.uncertainty {
                 return .refused("the parameter '\(parameter.name)' cannot be told: \(why)")
@@ -146,7 +154,14 @@ extension PlanParameter.Kind {
         switch (self, value) {
         case (.string, .string), (.int, .int), (.bool, .bool), (.duration, .duration): true
         case (.choice(let values), .string(let text)): values.contains(text)
-        case (.string, _), (.int, _), (.bool, _), (.duration, _), (.choice, _): false
+        case (.string, _), (.int, _), (.bool, _), (.duration, _), (.choice, _), (.secret, _): false
         }
+    }
+}
+
+extension CELValue {
+    /// What an expression sees of a secret: nothing that it could tell anyone.
+    static func secret(_ name: String) -> CELValue {
+        .unknown(CELUnknown("'\(name)' is a secret"))
     }
 }

@@ -212,12 +212,12 @@ struct CommandLane: Hashable, Sendable {
     // MARK: Act
 
     private mutating func act(_ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action else {
+        guard let action = context.plan[step.state].action.acting else {
             return
         }
         self.attempt += 1
         let effect = EffectID(run: context.binding.run, step: step.key, target: self.target, attempt: self.attempt)
-        switch ActRendering.render(action, on: self.target, context) {
+        switch ActRendering.render(context.plan[step.state].action, on: self.target, context) {
         case .refused(let reason): self.finish(.refused, reason: reason, step, &context)
         case .command(let command, let summary):
             let act = Act(
@@ -248,10 +248,11 @@ struct CommandLane: Hashable, Sendable {
             context.worldChanged()
         }
         switch report.ending {
-        case .exited(status: 0):
+        case .exited(let status) where act.isDone(with: status):
             self.proveOrFinish(act, doubt: nil, step, &context)
-        case .exited(let status):
-            self.fail(.failed, reason: "exit status \(status)\(report.lastWords)", step, &context)
+        case .exited(let status) where act.isLeftInDoubt(by: status):
+            self.doubt(act, act.words(for: status, report), step, &context)
+        case .exited(let status): self.fail(.failed, reason: act.words(for: status, report), step, &context)
         case .signalled(let name): self.fail(.failed, reason: "ended by signal \(name)", step, &context)
         case .timedOut: self.fail(.timedOut, reason: "not done within \(act.timeout); it was stopped", step, &context)
         case .stopped: self.finish(.cancelled, reason: "stopped", step, &context)
@@ -274,7 +275,7 @@ struct CommandLane: Hashable, Sendable {
     }
 
     private mutating func doubt(_ act: Act, _ reason: String, _ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action else {
+        guard let action = context.plan[step.state].action.acting else {
             return
         }
         if action.verify != nil, !self.isStopping {
@@ -324,7 +325,7 @@ struct CommandLane: Hashable, Sendable {
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
-        guard case .run(let action) = context.plan[step.state].action, action.verify != nil else {
+        guard let action = context.plan[step.state].action.acting, action.verify != nil else {
             self.finish(.succeeded, reason: nil, step, &context)
             return
         }
@@ -336,7 +337,7 @@ struct CommandLane: Hashable, Sendable {
     }
 
     private mutating func prove(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
+        guard let action = context.plan[step.state].action.acting, let verify = action.verify else {
             return
         }
         let targets = self.target.map { [$0] } ?? []
@@ -356,7 +357,7 @@ struct CommandLane: Hashable, Sendable {
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
+        guard let action = context.plan[step.state].action.acting, let verify = action.verify else {
             return
         }
         let results = verify.probe.results(from: reports, for: self.target.map { [$0] } ?? [], context)
@@ -404,7 +405,7 @@ struct CommandLane: Hashable, Sendable {
         _ context: inout RunContext
     ) {
         let state = context.plan[step.state]
-        guard case .run(let action) = state.action else {
+        guard let action = state.action.acting else {
             return
         }
         guard
@@ -434,7 +435,10 @@ struct CommandLane: Hashable, Sendable {
     }
 
     /// What expressions see of this target; a target that was never touched has the empty outcome.
-    func result(_ context: RunContext) -> CELValue {
+    func result(_ step: StepMachine, _ context: RunContext) -> CELValue {
+        if case .request = context.plan[step.state].action {
+            return self.answer
+        }
         var facts: [String: Fact] = [
             "outcome": .string(self.outcome?.rawValue ?? ""),
             "succeeded": .bool(self.outcome == .succeeded),
@@ -447,6 +451,53 @@ struct CommandLane: Hashable, Sendable {
             facts["exit_status"] = .int(Int64(status))
         }
         return NodeValue.result(ResultTypes.command, target: self.target, facts: facts, in: context)
+    }
+}
+
+extension CommandLane {
+    /// What expressions see of a request.
+    private var answer: CELValue {
+        let isAnswered: Bool
+        var status = CELValue.unknown(CELUnknown("it was not answered"))
+        if case .exited(let number) = self.report?.ending, number > 0 {
+            status = .int(Int64(number))
+            isAnswered = true
+        } else {
+            isAnswered = false
+        }
+        let body = self.report?.standardOutput ?? ""
+        var json = CELValue.unknown(CELUnknown(isAnswered ? "the answer is no JSON" : "it was not answered"))
+        if self.report?.isOutputCut ?? false {
+            json = .unknown(CELUnknown("the answer is too long to be kept whole"))
+        } else if isAnswered, let parsed = try? JSON(parsing: Array(body.utf8)) {
+            json = CELValue(parsed)
+        }
+        return .record(
+            CELRecord(
+                ResultTypes.request.name,
+                fields: [
+                    .init("outcome", .string(self.outcome?.rawValue ?? "")),
+                    .init("succeeded", .bool(self.outcome == .succeeded)), .init("status", status),
+                    .init("body", .string(body)), .init("json", json), .init("attempts", .int(Int64(self.attempt))),
+                    .init("problem", .string(self.reason ?? "")),
+                ]
+            )
+        )
+    }
+}
+
+extension CELValue {
+    /// A JSON value as expressions see it.
+    init(_ json: JSON) {
+        switch json {
+        case .null: self = .null
+        case .bool(let bool): self = .bool(bool)
+        case .int(let int): self = .int(int)
+        case .double(let double): self = .double(double)
+        case .string(let string): self = .string(string)
+        case .array(let elements): self = .list(elements.map { CELValue($0) })
+        case .object(let members): self = .map(CELMap(strings: members.map { ($0.name, CELValue($0.value)) }))
+        }
     }
 }
 

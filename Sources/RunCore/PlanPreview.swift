@@ -11,8 +11,10 @@ package import RunVocabulary
 package struct PlanPreview: Sendable {
     package struct Step: Hashable, Sendable {
         package var state: PlanState
-        /// How many loops are around it.
+        /// How many lists of steps are around it.
         package var depth: Int
+        /// Whether it is what undoes the step before.
+        package var isUndo: Bool
         package var targets: TargetPreview?
         package var commands: [CommandPreview]
         /// From entering to leaving it.
@@ -71,6 +73,7 @@ package struct PlanPreview: Sendable {
                 Step(
                     state: state,
                     depth: depth,
+                    isUndo: self.plan[region].role == .undo,
                     targets: targets,
                     commands: self.commands(of: state, targets),
                     best: .zero,
@@ -115,7 +118,7 @@ package struct PlanPreview: Sendable {
             let rest = [call.regions.onFailure, call.regions.finally].compactMap { $0 }
                 .reduce(Milliseconds.zero) { $0 + self.add($1, depth: depth + 1).worst }
             return (call.regions.deadline.map { min($0, main) } ?? main) + rest
-        case .probe, .wait, .run, .approve, .notify, .choose, .set, .pause, .finish: return nil
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .set, .pause, .finish: return nil
         }
     }
 
@@ -153,7 +156,7 @@ package struct PlanPreview: Sendable {
         case .wait(let action): action.targets.map { self.nodes($0.nodes, $0.expected) }
         case .run(let action): action.targets.map { self.nodes($0.nodes, $0.expected) }
         case .forEach(let action): self.nodes(action.elements, nil)
-        case .approve, .notify, .choose, .parallel, .call, .set, .pause, .finish: nil
+        case .request, .approve, .notify, .choose, .parallel, .call, .set, .pause, .finish: nil
         }
     }
 
@@ -173,7 +176,7 @@ package struct PlanPreview: Sendable {
     }
 
     private func commands(of state: PlanState, _ targets: TargetPreview?) -> [CommandPreview] {
-        guard case .run(let action) = state.action else {
+        guard state.action.acting != nil else {
             return []
         }
         let nodes: [NodeName?] =
@@ -183,7 +186,7 @@ package struct PlanPreview: Sendable {
             case nil: [nil]
             }
         return nodes.compactMap { node in
-            guard case .command(let command, _) = ActRendering.render(action, on: node, self.context) else {
+            guard case .command(let command, _) = ActRendering.render(state.action, on: node, self.context) else {
                 return nil
             }
             return CommandPreview(target: node, command: command)
@@ -194,6 +197,16 @@ package struct PlanPreview: Sendable {
 
     /// How long a target's command may be given to end once its time is up.
     private static let stopping = Milliseconds.seconds(15)
+
+    /// The longest that one target can take, with all attempts.
+    private func longest(_ action: ActingSpecification, _ retry: Retry?) -> Milliseconds {
+        let attempts = retry?.attempts ?? 1
+        let waits = (1..<max(attempts, 1)).reduce(Milliseconds.zero) { sum, number in
+            sum + (retry?.wait(before: number + 1) ?? .zero)
+        }
+        let proof = action.verify == nil ? Milliseconds.zero : action.timeout
+        return (action.timeout + Self.stopping + proof) * attempts + waits
+    }
 
     private func times(of state: PlanState, _ targets: TargetPreview?) -> (best: Milliseconds, worst: Milliseconds) {
         switch state.action {
@@ -213,13 +226,9 @@ package struct PlanPreview: Sendable {
             let size = max(action.batch.size.resolved(of: count), 1)
             let batches = (count + size - 1) / size
             let pauses = action.batch.pause * (batches - 1)
-            let attempts = state.retry?.attempts ?? 1
-            let waits = (1..<max(attempts, 1)).reduce(Milliseconds.zero) { sum, number in
-                sum + (state.retry?.wait(before: number + 1) ?? .zero)
-            }
-            let proof = action.verify == nil ? Milliseconds.zero : action.timeout
-            let one = (action.timeout + Self.stopping + proof) * attempts + waits
+            let one = state.action.acting.map { self.longest($0, state.retry) } ?? .zero
             return (pauses, one * batches + pauses)
+        case .request: return (.zero, state.action.acting.map { self.longest($0, state.retry) } ?? .zero)
         case .notify: return (.zero, .seconds(30))
         case .choose, .set, .finish, .forEach, .parallel, .call: return (.zero, .zero)
         }

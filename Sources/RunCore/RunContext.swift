@@ -180,8 +180,7 @@ struct RunContext: Hashable, Sendable {
         }
         switch name {
         case "parameters":
-            let values = self.frame?.parameters ?? self.binding.parameters.mapValues(\.value)
-            return .record(CELRecord("parameters", fields: values.map { .init($0.key, $0.value) }))
+            return .record(CELRecord("parameters", fields: self.parameters.map { .init($0.key, $0.value) }))
         case "steps":
             return .record(
                 CELRecord("steps", fields: steps.map { .init($0, self.value(ofStep: $0)) })

@@ -47,6 +47,8 @@ struct RunbookMachine: Hashable, Sendable {
     /// How it will have come out, once the lists at its end are walked.
     private var verdict: RunOutcome = .succeeded
     private var isInDoubt = false
+    /// What `run.step` and `run.reason` said when the undoing began; an undo that fails has reasons of its own.
+    private var failure: [String] = []
     private(set) var isCancelled = false
     private var isDeadlineEnforced = false
 
@@ -224,11 +226,15 @@ struct RunbookMachine: Hashable, Sendable {
         }
         let mine = context.undoable.filter { $0.key.text.hasPrefix(self.prefix) }
         context.undoable.removeAll { $0.key.text.hasPrefix(self.prefix) }
+        self.failure = [context.failedStep, context.reason]
         self.stage = .undoing(UndoMachine(mine))
         return self.make(.enter, &context)
     }
 
     private mutating func endUndoing(_ ending: UndoMachine.Ending, _ context: inout RunContext) -> Ending? {
+        if !self.isCancelled, self.failure.count == 2 {
+            (context.failedStep, context.reason) = (self.failure[0], self.failure[1])
+        }
         switch ending {
         case .completed: return self.enterOnFailure(&context)
         case .stopped(let reason) where self.isCancelled:

@@ -16,6 +16,8 @@ struct Scope: Hashable, Sendable {
 /// What a called runbook sees in place of what the run was started with.
 struct Frame: Hashable, Sendable {
     var parameters: [String: CELValue]
+    /// Which of the run's own secrets each of its secret parameters is.
+    var secrets: [String: String] = [:]
     var selections: [String: [NodeName]] = [:]
     var fresh: Milliseconds
 }
@@ -29,6 +31,18 @@ extension RunContext {
     /// How old facts may be when something is decided upon them.
     var fresh: Milliseconds {
         self.frame?.fresh ?? self.plan.fresh
+    }
+
+    /// The parameters of the runbook that is being walked.
+    var parameters: [String: CELValue] {
+        if let frame = self.frame {
+            return frame.parameters
+        }
+        var values = self.binding.parameters.mapValues(\.value)
+        for parameter in self.plan.parameters where parameter.kind == .secret {
+            values[parameter.name] = .secret(parameter.name)
+        }
+        return values
     }
 
     /// Lets `body` see `scope` around everything that it does.
@@ -48,6 +62,8 @@ struct StepRecord: Hashable, Sendable {
     var items: [CELValue] = []
     /// In the order of the file.
     var branches: [BranchRecord] = []
+    /// Whether it has one result and no more, as a request has.
+    var isSingle = false
 
     /// A step that the run has not come to: it has neither succeeded nor failed.
     static func notReached(_ name: String, in plan: Plan) -> StepRecord {
@@ -69,6 +85,9 @@ struct StepRecord: Hashable, Sendable {
             .init("results", .list(self.results)),
             .init("items", .list(self.items)),
         ]
+        if self.isSingle, let result = self.results.first {
+            fields.append(.init("result", result))
+        }
         if !self.branches.isEmpty {
             let branches = self.branches.map { CELRecord.Field($0.name, $0.value) }
             fields.append(.init("branches", .record(CELRecord("branches", fields: branches))))

@@ -201,12 +201,14 @@ struct SequenceMachine: Hashable, Sendable {
 
     private func record(_ completion: StepCompletion, of state: PlanState, in context: inout RunContext) {
         let last = context.scopes.count - 1
+        let isSingle = if case .request = state.action { true } else { false }
         context.scopes[last].records[state.step] = StepRecord(
             outcome: completion.outcome,
             runOutcome: completion.runOutcome,
             results: completion.results,
             items: completion.items,
-            branches: completion.branches
+            branches: completion.branches,
+            isSingle: isSingle
         )
         for (name, value) in completion.values {
             context.scopes[last].variables[name] = value

@@ -69,6 +69,14 @@ extension StepMachine {
         }
     }
 
+    /// A request is sent like a command, by the engine itself.
+    mutating func beginRequest(_ context: inout RunContext) -> StepCompletion? {
+        var command = CommandMachine(targets: [nil], batch: .oneByOne)
+        let completion = command.begin(self, &context)
+        self.phase = .commanding(command)
+        return completion
+    }
+
     mutating func begin(_ action: NotifyAction, _ context: inout RunContext) -> StepCompletion? {
         let notice = Notice(
             id: context.nextNotice(),

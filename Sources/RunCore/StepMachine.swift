@@ -244,6 +244,7 @@ struct StepMachine: Hashable, Sendable {
         case .probe(let action): return self.begin(action, &context)
         case .wait(let action): return self.begin(action, &context)
         case .run(let action): return self.begin(action, &context)
+        case .request: return self.beginRequest(&context)
         case .approve(let action): return self.begin(action, state, &context)
         case .notify(let action): return self.begin(action, &context)
         case .choose(let action): return self.choose(action, &context)

@@ -118,7 +118,7 @@ extension PlanAction {
         case .call(let action): action.arguments.map(\.value)
         case .set(let values): values.map(\.value)
         case .pause(let length): [length]
-        case .approve, .notify, .parallel, .finish: []
+        case .request, .approve, .notify, .parallel, .finish: []
         }
     }
 }

@@ -266,6 +266,8 @@ package struct PlanParameter: Hashable, Sendable, Codable {
         case bool
         case duration
         case choice(values: [String])
+        /// Known to nobody but who it is for: a run keeps where it is found, and not what it is.
+        case secret
     }
 
     package var name: String

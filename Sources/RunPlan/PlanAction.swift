@@ -8,6 +8,7 @@ package enum PlanAction: Hashable, Sendable, Codable {
     case probe(ProbeAction)
     case wait(WaitAction)
     case run(RunAction)
+    case request(RequestAction)
     case approve(ApproveAction)
     case notify(NotifyAction)
     case choose(ChooseAction)
@@ -24,6 +25,7 @@ package enum PlanAction: Hashable, Sendable, Codable {
         case .probe: "probe"
         case .wait: "wait"
         case .run: "run"
+        case .request: "request"
         case .approve: "approve"
         case .notify: "notify"
         case .choose: "choose"

@@ -103,7 +103,7 @@ extension PlanAction {
         case .parallel(let action): action.branches.map(\.body)
         case .call(let action):
             [action.regions.main] + [action.regions.onFailure, action.regions.finally].compactMap { $0 }
-        case .probe, .wait, .run, .approve, .notify, .choose, .set, .pause, .finish: []
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .set, .pause, .finish: []
         }
     }
 }

@@ -78,6 +78,24 @@ package enum ResultTypes {
         ]
     )
 
+    /// What a request was answered; `json` is the body, where it is JSON.
+    package static let request = Self.record(
+        "request_result",
+        [
+            ("outcome", .string), ("succeeded", .bool), ("status", .int), ("body", .string), ("json", .dyn),
+            ("attempts", .int), ("problem", .string),
+        ]
+    )
+
+    /// What is left of a step that sent a request.
+    package static let requestStep = Self.record(
+        "step",
+        [
+            ("outcome", .string), ("succeeded", .bool), ("result", .record(request)),
+            ("results", .list(.record(request))),
+        ]
+    )
+
     /// What an iteration of a loop leaves behind.
     package static let item = Self.record("item", [("value", .dyn), ("outcome", .string), ("succeeded", .bool)])
 

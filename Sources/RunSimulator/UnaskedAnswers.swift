@@ -44,7 +44,7 @@ extension PlanAction {
         switch self {
         case .probe(let action): action.probe
         case .wait(let action): action.probe
-        case .run(let action): action.verify?.probe
+        case .run, .request: self.acting?.verify?.probe
         case .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish: nil
         }
     }

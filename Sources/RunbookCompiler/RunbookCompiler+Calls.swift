@@ -17,6 +17,9 @@ extension RunbookCompiler {
     mutating func call(_ syntax: CallSyntax, _ step: StepSyntax, _ scope: RegionScope) -> PlanAction? {
         var arguments: [(name: Spanned<String>, expression: Expression, type: CELType)] = []
         for argument in syntax.arguments {
+            // A secret may be handed on to a secret, which is checked once the other runbook is known.
+            self.isSending = true
+            defer { self.isSending = false }
             if let value = argument.value, let typed = self.typedExpression(value, in: scope.types) {
                 arguments.append((argument.name, typed.expression, typed.type))
             }
@@ -92,6 +95,9 @@ extension RunbookCompiler {
             guard let parameter = plan.parameters.first(where: { $0.name == argument.value }) else {
                 continue
             }
+            if self.checkSecrecy(of: argument, parameter, syntax) {
+                continue
+            }
             let wanted = parameter.kind.type
             if type != .error, type != .dyn, !type.fits(wanted) {
                 self.report(.wrongArgument(argument.value, is: type, wanted: parameter.kind, at: argument.span))
@@ -105,7 +111,43 @@ extension RunbookCompiler {
     }
 }
 
+extension RunbookCompiler {
+    /// A secret goes where a secret is wanted, and nothing else does.
+    ///
+    /// - Returns: whether a secret has to do with it, so that its type says nothing.
+    private mutating func checkSecrecy(
+        of argument: Spanned<String>,
+        _ parameter: PlanParameter,
+        _ syntax: CallSyntax
+    ) -> Bool {
+        let value = syntax.arguments.first { $0.name.value == argument.value }?.value
+        let paths = value?.cel?.referencedPaths ?? []
+        let secret = paths.first { path in
+            path.root == "parameters" && path.path.count == 2 && self.secretNames.contains(path.path[1])
+        }
+        switch (secret, parameter.kind) {
+        case (nil, .secret):
+            self.report(.noSecret(argument.value, at: value?.span ?? argument.span))
+            return true
+        case (let secret?, let kind) where kind != .secret:
+            self.report(.secretShown(secret.path[1], at: value?.span ?? argument.span))
+            return true
+        case (.some, _): return true
+        case (nil, _): return false
+        }
+    }
+}
+
 extension Diagnostic {
+    static func noSecret(_ name: String, at span: SourceSpan) -> Self {
+        self.error(
+            257,
+            "the secret '\(name)' is given something that everyone can read",
+            at: span,
+            help: "give it a secret parameter of this runbook: '\(name): parameters.NAME'"
+        )
+    }
+
     private static func error(_ code: UInt16, _ message: String, at span: SourceSpan, help: String?) -> Self {
         Self(code: Code(code), severity: .error, message: message, span: span, help: help)
     }

@@ -81,7 +81,7 @@ extension RunbookCompiler {
 
     private func acts(_ state: PlanState) -> Bool {
         switch state.action {
-        case .run(let action): action.effect.changesTheWorld
+        case .run, .request: state.action.acting?.effect.changesTheWorld ?? false
         case .forEach, .parallel, .call:
             state.action.regions.contains { region in
                 self.regions[region.index].states.contains { self.acts($0) }
@@ -121,7 +121,8 @@ extension RunbookCompiler {
         )
         return graph.reachable(from: 0).sorted().flatMap { index -> [StepName] in
             switch states[index].action {
-            case .run(let action): action.effect.endangersData ? [states[index].step] : []
+            case .run, .request:
+                states[index].action.acting?.effect.endangersData ?? false ? [states[index].step] : []
             case .forEach, .parallel:
                 states[index].action.regions.flatMap { self.ungatedDangers(in: $0, plan) }
             // The gates of the called runbook count; what it does without one, its caller must gate.
@@ -147,7 +148,7 @@ extension PlanState {
                 return []
             }
             all = [self.routes.succeeded]
-        case .probe, .wait, .run, .approve, .notify, .parallel, .forEach, .call, .set, .pause:
+        case .probe, .wait, .run, .request, .approve, .notify, .parallel, .forEach, .call, .set, .pause:
             all = withSuccess ? [self.routes.succeeded] : []
         }
         all += [self.routes.failed, self.routes.timedOut, self.routes.refused]

@@ -41,9 +41,9 @@ extension RunbookCompiler {
         case .run(let run):
             // Where it happened is known when it comes to that; a local command happened here.
             implied = run.targets == nil ? nil : Self.undone
-        case .call, .invalid: break
+        case .request, .call, .invalid: break
         case .probe, .wait, .approve, .notify, .choose, .parallel, .forEach, .set, .pause, .finish:
-            let help = "only what acts can be undone: 'run' and 'call'"
+            let help = "only what acts can be undone: 'run', 'request' and 'call'"
             self.report(.keyWithoutEffect("undo", verb: step.verb.word, at: key, help: help))
             return nil
         }

@@ -124,11 +124,18 @@ extension RunbookCompiler {
     }
 
     private mutating func retry(_ syntax: RetrySyntax, of step: StepSyntax) -> Retry? {
-        guard case .run(let run) = step.verb else {
+        switch step.verb {
+        case .run(let run):
+            if run.repeating?.value == .never {
+                self.report(.retryOfNever(at: syntax.span, repeating: run.repeating?.span))
+            }
+        case .request(let request):
+            let isRepeatable = self.isRepeatable(request)
+            if !isRepeatable {
+                self.report(.retryOfNever(at: syntax.span, repeating: request.repeating?.span ?? step.verbSpan))
+            }
+        case .probe, .wait, .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish, .invalid:
             return nil
-        }
-        if run.repeating?.value == .never {
-            self.report(.retryOfNever(at: syntax.span, repeating: run.repeating?.span))
         }
         var backoff = Retry.Backoff.fixed
         if let word = syntax.backoff {
@@ -154,21 +161,25 @@ extension RunbookCompiler {
         if case .invalid = step.verb {
             return
         }
-        let isRun = if case .run = step.verb { true } else { false }
+        let isRun =
+            switch step.verb {
+            case .run, .request: true
+            default: false
+            }
         let verb = step.verb.word
         if let require = step.require, !isRun {
             self.report(.keyWithoutEffect("require", verb: verb, at: require.span, help: "use 'when' to skip the step"))
         }
         if let retry = step.retry, !isRun {
-            let help = "only 'run' is repeated; 'wait' looks again by itself"
+            let help = "only 'run' and 'request' are repeated; 'wait' looks again by itself"
             self.report(.keyWithoutEffect("retry", verb: verb, at: retry.span, help: help))
         }
         if let verify = step.verify, !isRun {
-            self.report(.keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' is verified"))
+            self.report(.keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' and 'request' are verified"))
         }
         if let timeout = step.timeout {
             switch step.verb {
-            case .probe, .wait, .run: break
+            case .probe, .wait, .run, .request: break
             case .approve:
                 let help = "write 'timeout' inside 'approve', beside 'on_timeout'"
                 self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))

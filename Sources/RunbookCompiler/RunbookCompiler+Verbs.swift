@@ -14,6 +14,7 @@ extension RunbookCompiler {
         case .probe(let syntax): self.probe(syntax, step, scope)
         case .wait(let syntax): self.wait(syntax, step, scope)
         case .run(let syntax): self.run(syntax, step, scope)
+        case .request(let syntax): self.request(syntax, step, scope)
         case .approve(let syntax): self.approve(syntax, scope)
         case .notify(let syntax): self.notify(syntax, scope)
         case .choose(let syntax): self.choose(syntax, scope)
@@ -133,11 +134,12 @@ extension RunbookCompiler {
         let types = scope.types.adding(isLocal ? [:] : ["target": .record(ResultTypes.node)])
         let environment = syntax.environment.compactMap { variable -> NamedTemplate? in
             self.checkEnvironmentName(variable.name)
-            return self.template(variable.value, in: types).map {
+            return self.sentTemplate(variable.value, in: types).map {
                 NamedTemplate(name: variable.name.value, value: $0)
             }
         }
         let verify = step.verify.flatMap { self.verify($0, scope) }
+        self.checkEnvironmentIsHidden(syntax)
         self.checkEnvironmentIsRead(syntax)
         guard let (command, implied) = self.command(syntax, environment, types) else {
             return nil
@@ -230,7 +232,7 @@ extension RunbookCompiler {
         )
     }
 
-    private mutating func verify(_ syntax: VerifySyntax, _ scope: RegionScope) -> Verify? {
+    mutating func verify(_ syntax: VerifySyntax, _ scope: RegionScope) -> Verify? {
         let result = syntax.probe.resultType
         let types = scope.types.adding(["result": result, "results": .list(result)])
         guard

@@ -22,6 +22,10 @@ package struct RunbookCompiler {
     var callers: [String]
     /// The files whose mistakes have been reported.
     var reportedFiles: Set<String> = []
+    /// The parameters that nobody may see.
+    let secretNames: Set<String>
+    /// Whether what is being compiled is sent and never shown.
+    var isSending = false
     /// What the runbooks lock that are called.
     var calledLocks: [PlanLock] = []
 
@@ -30,6 +34,7 @@ package struct RunbookCompiler {
         self.environment = TypeEnvironment(of: syntax)
         self.path = path
         self.loader = loader
+        self.secretNames = Self.secretNames(of: syntax)
         self.callers = [RunbookLoader.normal(path)]
     }
 
@@ -103,6 +108,12 @@ package struct RunbookCompiler {
         case .int: kind = .int
         case .bool: kind = .bool
         case .duration: kind = .duration
+        case .secret:
+            kind = .secret
+            if let given = syntax.defaultValue {
+                self.report(.secretWithDefault(syntax.name.value, at: given.span))
+                return nil
+            }
         case .choice:
             if syntax.values.isEmpty {
                 self.report(.enumWithoutValues(syntax.name.value, at: written.span))
@@ -252,6 +263,7 @@ package struct RunbookCompiler {
         expecting type: CELType?,
         in scope: TypeScope
     ) -> (expression: Expression, type: CELType) {
+        self.checkSecrets(cel) { syntax.span(of: $0) }
         let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
         for problem in problems {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
@@ -264,8 +276,12 @@ package struct RunbookCompiler {
         guard let cel = syntax.cel else {
             return nil
         }
-        let expressions = cel.parts.compactMap { part in
-            if case .expression(let interpolation) = part { interpolation.expression } else { nil }
+        var expressions: [CELExpression] = []
+        for case .expression(let interpolation) in cel.parts {
+            expressions.append(interpolation.expression)
+            self.checkSecrets(interpolation.expression) { range in
+                syntax.span(of: range.lowerBound + interpolation.offset..<range.upperBound + interpolation.offset)
+            }
         }
         for problem in cel.check(in: scope.environment(for: expressions)) {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
@@ -290,6 +306,8 @@ package enum ParameterText {
         case .bool: text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil
         case .duration: Milliseconds(text: text).map { .span($0) }
         case .choice(let values): values.contains(text) ? .string(text) : nil
+        // It is given by saying where it is found.
+        case .secret: nil
         }
     }
 }
@@ -303,12 +321,13 @@ extension PlanParameter.Kind {
         case .bool: "true or false"
         case .duration: "a duration such as 30s"
         case .choice(let values): "one of \(values.joined(separator: ", "))"
+        case .secret: "a place where it is found: ${VARIABLE} or ${file:PATH}"
         }
     }
 
     var type: CELType {
         switch self {
-        case .string, .choice: .string
+        case .string, .choice, .secret: .string
         case .int: .int
         case .bool: .bool
         case .duration: .duration

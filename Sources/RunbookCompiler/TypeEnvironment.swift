@@ -40,7 +40,7 @@ struct TypeEnvironment {
 
     private static func type(of kind: ParameterSyntax.Kind) -> CELType {
         switch kind {
-        case .string, .choice: .string
+        case .string, .choice, .secret: .string
         case .int: .int
         case .bool: .bool
         case .duration: .duration
@@ -94,7 +94,7 @@ final class StepTypes {
                 for branch in parallel.branches {
                     self.add(branch.steps, in: .branch(of: name, branch.name.value))
                 }
-            case .probe, .wait, .run, .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: break
+            case .probe, .wait, .run, .approve, .notify, .choose, .request, .call, .set, .pause, .finish, .invalid: break
             }
         }
     }
@@ -194,6 +194,7 @@ extension StepSyntax {
         case .probe(let probe): ResultTypes.step(results: probe.probe.resultType, items: .dyn)
         case .wait(let wait): ResultTypes.step(results: wait.probe.resultType, items: .dyn)
         case .run: ResultTypes.step(results: .record(ResultTypes.command), items: .dyn)
+        case .request: ResultTypes.requestStep
         case .forEach: ResultTypes.step(results: .dyn, items: .record(ResultTypes.item))
         case .parallel(let parallel): ResultTypes.step(branches: parallel.branches.map(\.name.value))
         case .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: ResultTypes.step(results: .dyn, items: .dyn)

@@ -192,6 +192,16 @@ extension Diagnostic {
         )
     }
 
+    package static func badStatus(_ text: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(123),
+            severity: .error,
+            message: "'\(text)' is no status of HTTP",
+            span: span,
+            help: "write 200, 200..299 or a list of them"
+        )
+    }
+
     /// A problem inside an expression: of its text, its names or its types.
     package static func badExpression(_ problem: CELProblem, at span: SourceSpan) -> Self {
         let number: UInt16 =

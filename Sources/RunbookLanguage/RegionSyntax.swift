@@ -49,7 +49,7 @@ extension StepSyntax {
             for branch in parallel.branches {
                 body(branch.steps)
             }
-        case .probe, .wait, .run, .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: break
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: break
         }
     }
 }

@@ -9,14 +9,12 @@ import RunbookYAML
 extension RunbookParser {
     /// The verbs of the language, in the order the documentation has them.
     private static let verbs = [
-        "probe", "wait", "run", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause", "finish",
+        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause",
+        "finish",
     ]
 
     /// The verbs that can undo a step.
-    static let undoingVerbs = ["run", "call"]
-
-    /// Verbs that the language has and this version cannot carry out yet.
-    private static let planned = ["request"]
+    static let undoingVerbs = ["run", "request", "call"]
 
     func steps(_ node: YAMLNode, of what: String, under key: String) -> [StepSyntax] {
         guard case .sequence(let elements) = node.kind else {
@@ -89,12 +87,6 @@ extension RunbookParser {
     func verb(_ reader: inout MappingReader, among verbs: [String]) -> Spanned<VerbSyntax>? {
         let found = reader.pairs(of: verbs)
         guard let pair = found.first else {
-            for word in Self.planned {
-                if let pair = reader.pair(word) {
-                    self.sink.report(.notBuiltYet(word, at: pair.key.span))
-                    return nil
-                }
-            }
             let strange = reader.unknownKeys.filter { !Self.commonKeys.contains($0) }
             self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: verbs, at: reader.span))
             return nil
@@ -134,6 +126,7 @@ extension RunbookParser {
             return .probe(ProbeSyntax(targets: self.targets(&reader), probe: self.requiredProbe(&reader)))
         case "wait": return .wait(self.wait(&reader))
         case "run": return .run(self.run(&reader))
+        case "request": return .request(self.request(&reader))
         case "approve": return .approve(self.approve(&reader))
         case "notify":
             return .notify(

@@ -39,6 +39,7 @@ package struct ParameterSyntax: Sendable {
         case bool
         case duration
         case choice = "enum"
+        case secret
     }
 
     package var name: Spanned<String>
@@ -163,6 +164,7 @@ package enum VerbSyntax: Sendable {
     case probe(ProbeSyntax)
     case wait(WaitSyntax)
     case run(RunSyntax)
+    case request(RequestSyntax)
     case approve(ApproveSyntax)
     case notify(NotifySyntax)
     case choose(ChooseSyntax)
@@ -180,6 +182,7 @@ package enum VerbSyntax: Sendable {
         case .probe: "probe"
         case .wait: "wait"
         case .run: "run"
+        case .request: "request"
         case .approve: "approve"
         case .notify: "notify"
         case .choose: "choose"

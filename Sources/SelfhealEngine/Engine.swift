@@ -105,7 +105,7 @@ package final class Engine: Sendable {
             requestedBy: binding.requestedBy.text,
             createdAt: now,
             parameters: JSON.object(
-                binding.parameters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value.text)) }
+                binding.shownParameters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
             ).text,
             locks: binding.plan.locks.map(\.name),
             state: RunState.running.rawValue,
@@ -119,6 +119,7 @@ package final class Engine: Sendable {
     /// Drives a run to its end: a new one from the beginning, another from where its journal left it.
     package func drive(_ run: RunID, observer: any RunObserver) async throws -> RunOutcome {
         let binding = try await self.store.binding(of: run)
+        let secrets = try SecretReader.read(binding.secrets ?? [:])
         let memory = StoredIncarnations(store: self.store)
         let family = try await memory.family()
         let driver = RunDriver(
@@ -132,10 +133,12 @@ package final class Engine: Sendable {
                     localFolder: "\(self.configuration.storeFolder)/effects",
                     memory: memory
                 ),
+                requests: CurlRequestRunner(transfer: self.transfer),
                 probes: self.probes,
                 messenger: self.messenger,
                 observer: observer,
-                clock: self.clock
+                clock: self.clock,
+                secrets: secrets
             )
         )
         // From here on what people say goes to the driver: a vote written behind its back would not fit the journal.
@@ -189,6 +192,13 @@ package final class Engine: Sendable {
             answer = .refused("\(EngineError(describing: error).message)")
         }
         return .single((try? JSONEncoding.encode(answer).bytes) ?? [])
+    }
+}
+
+extension RunBinding {
+    /// The parameters as they may be shown: of a secret, where it is found.
+    fileprivate var shownParameters: [String: String] {
+        self.parameters.mapValues(\.text).merging((self.secrets ?? [:]).mapValues(\.text)) { first, _ in first }
     }
 }
 

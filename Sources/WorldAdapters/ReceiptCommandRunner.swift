@@ -309,6 +309,7 @@ package final class ReceiptCommandRunner: CommandRunner {
         case .script(let text, let variables):
             words = ReceiptCommand.script(text)
             environment = variables.map { ReceiptCommand.Variable(name: $0.name, value: ShellWord($0.value)) }
+        case .request: preconditionFailure("the driver hands requests to a request runner")
         }
         return ReceiptCommand(
             id: try ReceiptID(act.effect.text),
@@ -384,6 +385,7 @@ package final class ReceiptCommandRunner: CommandRunner {
         case .script(let text, let variables):
             let environment = variables.map { "\($0.name)=\($0.value)" }
             line = ShellWords.join(["env"] + environment + ["sh", "-c", text])
+        case .request: preconditionFailure("the driver hands requests to a request runner")
         }
         let output = Mutex<[UInt8]>([])
         let result = await place.transport.run(

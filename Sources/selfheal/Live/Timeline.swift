@@ -40,7 +40,8 @@ struct Timeline {
             return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): sent")]
         case .ended(let effect, let report, _):
             let took = self.begun[effect].map { " after \(at.elapsed(since: $0).rounded)" } ?? ""
-            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(report.ending.text)\(took)")]
+            let ending = self.acts[effect]?.text(of: report) ?? report.ending.text
+            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(ending)\(took)")]
         case .cancelRequested(let person, let because, _):
             let why = because.isEmpty ? "" : ": \(because)"
             return [Line(at: at, weight: .alarm, text: "\(person) cancels the run\(why)")]
@@ -162,6 +163,16 @@ extension Timeline.Line {
         let padding = String(repeating: " ", count: max(1, 11 - label.count))
         let indent = if case .detail = self.weight { "    " } else { "" }
         return label + padding + indent + self.text
+    }
+}
+
+extension Act {
+    /// How it ended: a request ends with a status of its own kind.
+    fileprivate func text(of report: CommandReport) -> String {
+        guard case .request = self.command, case .exited(let status) = report.ending else {
+            return report.ending.text
+        }
+        return status == 0 ? "no answer" : "answered \(status)"
     }
 }
 
