@@ -44,6 +44,8 @@ struct CommandLane: Hashable, Sendable {
     let target: NodeName?
     private var phase: Phase = .idle
     private var attempt = 0
+    /// When the first attempt began.
+    private var firstAt: Instant?
     /// Sendings that a crash of the engine kept from leaving; they are no tries of the command.
     private var unsent = 0
     /// Whether the command under way began in an earlier life of the engine.
@@ -216,6 +218,7 @@ struct CommandLane: Hashable, Sendable {
             return
         }
         self.attempt += 1
+        self.firstAt = self.firstAt ?? context.now
         let effect = EffectID(run: context.binding.run, step: step.key, target: self.target, attempt: self.attempt)
         switch ActRendering.render(context.plan[step.state].action, on: self.target, context) {
         case .refused(let reason): self.finish(.refused, reason: reason, step, &context)
@@ -229,7 +232,7 @@ struct CommandLane: Hashable, Sendable {
                 summary: summary,
                 effectClass: action.effect,
                 repeating: action.repeating,
-                timeout: action.timeout
+                timeout: step.timeout ?? action.timeout
             )
             self.phase = .acting(act, hasBegun: false)
             self.isInquiring = false
@@ -333,7 +336,7 @@ struct CommandLane: Hashable, Sendable {
             self.finish(.cancelled, reason: "done, and stopped before it was verified", step, &context)
             return
         }
-        self.prove(Proof(act: act, until: context.now + action.timeout, doubt: doubt), step, &context)
+        self.prove(Proof(act: act, until: context.now + act.timeout, doubt: doubt), step, &context)
     }
 
     private mutating func prove(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
@@ -420,6 +423,10 @@ struct CommandLane: Hashable, Sendable {
             retry.jitter
             ? Jitter.shorten(longest, by: "\(step.key).\(self.target?.text ?? "").\(self.attempt)") : longest
         let moment = context.now + wait
+        if let within = retry.within, let first = self.firstAt, moment > first + within {
+            self.finish(outcome, reason: "\(reason); no further attempt fits within \(within)", step, &context)
+            return
+        }
         context.note(.retrying(step.key, self.target, attempt: self.attempt + 1, at: moment, reason: reason))
         self.phase = .resting(until: moment)
     }

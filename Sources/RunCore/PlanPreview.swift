@@ -81,7 +81,7 @@ package struct PlanPreview: Sendable {
                 )
             )
             var (best, worst) = self.times(of: state, targets)
-            if let inside = self.worst(inside: state.action, targets, depth) {
+            if let inside = self.worst(inside: state, targets, depth) {
                 worst = inside
                 best = .zero
             }
@@ -101,16 +101,17 @@ package struct PlanPreview: Sendable {
 
     /// The longest that the lists of steps inside an action can take; nothing when it has none.
     private mutating func worst(
-        inside action: PlanAction,
+        inside state: PlanState,
         _ targets: TargetPreview?,
         _ depth: Int
     ) -> Milliseconds? {
-        switch action {
+        switch state.action {
         case .forEach(let loop):
+            let pause = self.length(state.pause) ?? loop.pause
             let body = self.add(loop.body, depth: depth + 1)
             let most = targets?.most ?? 0
             let width = max(loop.serial.resolved(of: most), 1)
-            return (body.worst + loop.pause) * ((most + width - 1) / width)
+            return (body.worst + pause) * ((most + width - 1) / width)
         case .parallel(let parallel):
             return parallel.branches.map { self.add($0.body, depth: depth + 1).worst }.max()
         case .call(let call):
@@ -199,21 +200,36 @@ package struct PlanPreview: Sendable {
     private static let stopping = Milliseconds.seconds(15)
 
     /// The longest that one target can take, with all attempts.
-    private func longest(_ action: ActingSpecification, _ retry: Retry?) -> Milliseconds {
+    private func longest(
+        _ action: ActingSpecification,
+        _ retry: Retry?,
+        _ computed: Milliseconds?
+    ) -> Milliseconds {
+        let timeout = computed ?? action.timeout
         let attempts = retry?.attempts ?? 1
         let waits = (1..<max(attempts, 1)).reduce(Milliseconds.zero) { sum, number in
             sum + (retry?.wait(before: number + 1) ?? .zero)
         }
-        let proof = action.verify == nil ? Milliseconds.zero : action.timeout
-        return (action.timeout + Self.stopping + proof) * attempts + waits
+        let one = timeout + Self.stopping + (action.verify == nil ? .zero : timeout)
+        let all = one * attempts + waits
+        return retry?.within.map { min(all, $0 + one) } ?? all
+    }
+
+    /// A duration that is worked out, as far as it can be told now.
+    private func length(_ expression: Expression?) -> Milliseconds? {
+        guard let expression, case .duration(let duration) = self.context.evaluate(expression) else {
+            return nil
+        }
+        return Milliseconds(nanoseconds: duration.nanoseconds)
     }
 
     private func times(of state: PlanState, _ targets: TargetPreview?) -> (best: Milliseconds, worst: Milliseconds) {
+        let timeout = self.length(state.timeout)
         switch state.action {
-        case .probe(let action): return (.zero, action.timeout)
+        case .probe(let action): return (.zero, timeout ?? action.timeout)
         case .wait(let action):
             let least = action.every * (action.consecutive - 1)
-            return (least, action.timeout + action.probeTimeout)
+            return (least, (timeout ?? action.timeout) + action.probeTimeout)
         case .approve(let action): return (.zero, action.timeout)
         case .pause(let length):
             guard case .duration(let duration) = self.context.evaluate(length) else {
@@ -226,9 +242,9 @@ package struct PlanPreview: Sendable {
             let size = max(action.batch.size.resolved(of: count), 1)
             let batches = (count + size - 1) / size
             let pauses = action.batch.pause * (batches - 1)
-            let one = state.action.acting.map { self.longest($0, state.retry) } ?? .zero
+            let one = state.action.acting.map { self.longest($0, state.retry, timeout) } ?? .zero
             return (pauses, one * batches + pauses)
-        case .request: return (.zero, state.action.acting.map { self.longest($0, state.retry) } ?? .zero)
+        case .request: return (.zero, state.action.acting.map { self.longest($0, state.retry, timeout) } ?? .zero)
         case .notify: return (.zero, .seconds(30))
         case .choose, .set, .finish, .forEach, .parallel, .call: return (.zero, .zero)
         }

@@ -14,7 +14,12 @@ extension StepMachine {
         switch Targeting.resolve(action.targets, context) {
         case .refused(let reason): return StepCompletion(.refused, reason: reason)
         case .nodes(let nodes):
-            guard let order = ProbeOrder(action.probe, targets: nodes, timeout: action.timeout, context) else {
+            guard let order = ProbeOrder(
+                    action.probe,
+                    targets: nodes,
+                    timeout: self.timeout ?? action.timeout,
+                    context
+                ) else {
                 return StepCompletion(.refused, reason: "a value in the probe cannot be told")
             }
             let request = context.nextRequest()
@@ -48,7 +53,7 @@ extension StepMachine {
             guard let order = ProbeOrder(action.probe, targets: nodes, timeout: action.probeTimeout, context) else {
                 return StepCompletion(.refused, reason: "a value in the probe cannot be told")
             }
-            var watch = WatchMachine(order: order, until: context.now + action.timeout)
+            var watch = WatchMachine(order: order, until: context.now + (self.timeout ?? action.timeout))
             watch.look(&context)
             self.phase = .watching(watch)
             return nil

@@ -38,6 +38,9 @@ struct StepMachine: Hashable, Sendable {
     let state: StateID
     private let enteredAt: Instant
     var phase: Phase = .over
+    /// The timeout and the pause, where they are worked out when the step begins.
+    private(set) var timeout: Milliseconds?
+    private(set) var pause: Milliseconds?
     /// Why the step is being stopped before its end; decides its outcome once nothing is in flight.
     private var stopping: StepCompletion?
 
@@ -153,7 +156,7 @@ struct StepMachine: Hashable, Sendable {
         case .guarding(let request):
             self.ask(again: request, for: state.when.map { [$0] } ?? [], &context)
         case .preparing(let request):
-            self.ask(again: request, for: state.action.preparedExpressions, &context)
+            self.ask(again: request, for: state.preparedExpressions, &context)
         case .probing(let request, let order): context.ask(for: .probe(request, order))
         case .asking(let gate): context.ask(for: .openGate(gate.gate))
         case .telling(let notice): context.ask(for: .tell(notice))
@@ -226,7 +229,7 @@ struct StepMachine: Hashable, Sendable {
 
     private mutating func prepare(_ context: inout RunContext) -> StepCompletion? {
         var stale: [NodeName] = []
-        for expression in context.plan[self.state].action.preparedExpressions {
+        for expression in context.plan[self.state].preparedExpressions {
             for node in context.staleNodes(for: expression) where !stale.contains(node) {
                 stale.append(node)
             }
@@ -240,6 +243,15 @@ struct StepMachine: Hashable, Sendable {
 
     private mutating func work(_ context: inout RunContext) -> StepCompletion? {
         let state = context.plan[self.state]
+        for (expression, place) in [(state.timeout, \Self.timeout), (state.pause, \Self.pause)] {
+            guard let expression else {
+                continue
+            }
+            guard case .duration(let length) = context.evaluate(expression), length.nanoseconds > 0 else {
+                return StepCompletion(.refused, reason: "'\(expression.text)' is no known duration above zero")
+            }
+            self[keyPath: place] = Milliseconds(nanoseconds: length.nanoseconds)
+        }
         switch state.action {
         case .probe(let action): return self.begin(action, &context)
         case .wait(let action): return self.begin(action, &context)

@@ -103,6 +103,13 @@ extension ProbeSpecification {
     }
 }
 
+extension PlanState {
+    /// The expressions that decide something when the step begins, and whose facts must be fresh for it.
+    var preparedExpressions: [Expression] {
+        self.action.preparedExpressions + [self.timeout, self.pause].compactMap { $0 }
+    }
+}
+
 extension PlanAction {
     /// The expressions that decide something when the step begins, and whose facts must be fresh for it.
     ///

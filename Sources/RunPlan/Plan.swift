@@ -135,6 +135,10 @@ package struct PlanState: Hashable, Sendable, Codable {
     package var require: Expression?
     package var retry: Retry?
     package var deadline: Milliseconds?
+    /// The timeout of its action, where only the parameters or earlier steps tell it; it takes the place of the action's own.
+    package var timeout: Expression?
+    /// The pause between the iterations of its loop, likewise.
+    package var pause: Expression?
     /// What undoes it; walked only when the runbook fails and says that it undoes.
     package var undo: RegionID?
     /// How often the state may be entered in one run of its region; a jump back needs more than one.
@@ -239,6 +243,8 @@ package struct Retry: Hashable, Sendable, Codable {
     package var initial: Milliseconds
     package var max: Milliseconds
     package var jitter: Bool
+    /// No attempt begins later than this after the first one.
+    package var within: Milliseconds?
 
     package init(attempts: Int, backoff: Backoff, initial: Milliseconds, max: Milliseconds, jitter: Bool) {
         self.attempts = attempts

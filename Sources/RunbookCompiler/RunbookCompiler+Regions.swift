@@ -76,6 +76,10 @@ extension RunbookCompiler {
         state.require = step.require.flatMap { self.expression($0, expecting: .bool, in: scope.types) }
         state.deadline = step.deadline?.value
         state.maxVisits = step.maxVisits?.value ?? 1
+        state.timeout = step.computedTimeout.flatMap { self.expression($0, expecting: .duration, in: scope.types) }
+        if case .forEach(let loop) = step.verb {
+            state.pause = loop.computedPause.flatMap { self.expression($0, expecting: .duration, in: scope.types) }
+        }
         state.undo = self.undo(of: step, scope)
         state.retry = step.retry.flatMap { self.retry($0, of: step) }
         self.checkKeys(step)
@@ -147,14 +151,19 @@ extension RunbookCompiler {
             }
         }
         let initial = syntax.initial?.value ?? .seconds(1)
-        return Retry(
-            attempts: syntax.attempts?.value ?? 1,
+        var retry = Retry(
+            attempts: syntax.attempts?.value ?? (syntax.within == nil ? 1 : Self.attemptLimit),
             backoff: backoff,
             initial: initial,
             max: syntax.max?.value ?? max(initial, .minutes(1)),
             jitter: syntax.jitter
         )
+        retry.within = syntax.within?.value
+        return retry
     }
+
+    /// The most attempts of a command that is retried for a time.
+    private static let attemptLimit = 100
 
     /// Keys that say something only beside certain verbs: silence would let an author believe in a guard that is not there.
     private mutating func checkKeys(_ step: StepSyntax) {
@@ -177,15 +186,15 @@ extension RunbookCompiler {
         if let verify = step.verify, !isRun {
             self.report(.keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' and 'request' are verified"))
         }
-        if let timeout = step.timeout {
+        if let timeout = step.timeout?.span ?? step.computedTimeout?.span {
             switch step.verb {
             case .probe, .wait, .run, .request: break
             case .approve:
                 let help = "write 'timeout' inside 'approve', beside 'on_timeout'"
-                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))
+                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout, help: help))
             case .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish, .invalid:
                 let help = "'deadline' bounds a step as a whole"
-                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))
+                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout, help: help))
             }
         }
         if case .finish = step.verb, let next = step.next {

@@ -45,7 +45,7 @@ extension RunbookCompiler {
         let result = syntax.probe.resultType
         let types = scope.types.adding(["result": result, "results": .list(result)])
         let until = syntax.until.flatMap { self.expression($0, expecting: .bool, in: types) }
-        if step.timeout == nil {
+        if step.timeout == nil, step.computedTimeout == nil {
             self.report(.missingTimeout(of: "wait", at: step.verbSpan))
         }
         guard let probe = syntax.probe.flatMap({ self.specification($0, scope) }), let until else {

@@ -63,7 +63,7 @@ extension RunbookParser {
         syntax.title = reader.text("title")
         syntax.when = reader.expression("when")
         syntax.require = reader.expression("require")
-        syntax.timeout = reader.duration("timeout")
+        (syntax.timeout, syntax.computedTimeout) = self.span("timeout", &reader)
         syntax.deadline = reader.duration("deadline")
         syntax.retry = reader.take("retry").flatMap(self.retry)
         syntax.verify = reader.take("verify").flatMap(self.verify)
@@ -267,11 +267,13 @@ extension RunbookParser {
             self.checkName(name, what: "variable")
         }
         let steps = step.require("steps", because: "list what is done for each element, beside 'for_each:'")
+        let (pause, computedPause) = self.span("pause", &reader)
         return ForEachSyntax(
             name: name,
             elements: reader.requiredExpression("in", because: "say over which list: in: ensemble"),
             serial: reader.count("serial", least: 1),
-            pause: reader.duration("pause"),
+            pause: pause,
+            computedPause: computedPause,
             stopAfterFailures: reader.int("stop_after_failures", in: 1...100_000),
             steps: steps.map { self.steps($0, of: "the loop", under: "steps") } ?? []
         )
@@ -288,6 +290,25 @@ extension RunbookParser {
             self.checkName(name, what: "value")
             return SetSyntax(name: name, value: reader.expression(pair.value, name.value))
         }
+    }
+
+    /// A duration, or an expression that yields one.
+    private func span(
+        _ key: String,
+        _ reader: inout MappingReader
+    ) -> (Spanned<Milliseconds>?, ExpressionSyntax?) {
+        guard let node = reader.take(key), let scalar = node.scalar, !node.isNull else {
+            return (reader.duration(key), nil)
+        }
+        if Milliseconds(text: scalar.text) != nil || Self.looksLikeDuration(scalar.text) {
+            return (reader.duration(key), nil)
+        }
+        return (nil, reader.expression(node, key))
+    }
+
+    /// Whether a text was meant to be a duration, right or wrong.
+    private static func looksLikeDuration(_ text: String) -> Bool {
+        text.first?.isNumber ?? true && text.allSatisfy(self.isOfDuration)
     }
 
     /// `30s`, or an expression that yields a duration.
@@ -336,9 +357,14 @@ extension RunbookParser {
             return nil
         }
         defer { reader.finish() }
+        let within = reader.duration("within")
+        if reader.take("within") == nil {
+            _ = reader.require("attempts", because: "say how often, 'attempts: 3', or for how long, 'within: 10m'")
+        }
         return RetrySyntax(
             span: node.span,
-            attempts: reader.require("attempts").flatMap { _ in reader.int("attempts", in: 1...100) },
+            attempts: reader.int("attempts", in: 1...100),
+            within: within,
             backoff: reader.text("backoff"),
             initial: reader.duration("initial"),
             max: reader.duration("max"),

@@ -123,6 +123,8 @@ package struct StepSyntax: Sendable {
     package var when: ExpressionSyntax?
     package var require: ExpressionSyntax?
     package var timeout: Spanned<Milliseconds>?
+    /// The timeout, where it is an expression.
+    package var computedTimeout: ExpressionSyntax?
     package var deadline: Spanned<Milliseconds>?
     package var retry: RetrySyntax?
     package var verify: VerifySyntax?
@@ -147,6 +149,7 @@ package struct RouteSyntax: Sendable {
 package struct RetrySyntax: Sendable {
     package var span: SourceSpan
     package var attempts: Spanned<Int>?
+    package var within: Spanned<Milliseconds>?
     package var backoff: Spanned<String>?
     package var initial: Spanned<Milliseconds>?
     package var max: Spanned<Milliseconds>?
@@ -309,6 +312,8 @@ package struct ForEachSyntax: Sendable {
     package var elements: ExpressionSyntax?
     package var serial: Spanned<CountSyntax>?
     package var pause: Spanned<Milliseconds>?
+    /// The pause, where it is an expression.
+    package var computedPause: ExpressionSyntax?
     package var stopAfterFailures: Spanned<Int>?
     package var steps: [StepSyntax]
 }
