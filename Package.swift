@@ -211,7 +211,10 @@ let package = Package(
         tests("ControlSocket"),
         tests("Notifications", ["CurlTransfer", "RunVocabulary"]),
         tests("RunExecutor", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport"]),
-        tests("WorldAdapters", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient"]),
+        tests(
+            "WorldAdapters",
+            ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer"]
+        ),
         tests(
             "SelfhealEngine",
             [

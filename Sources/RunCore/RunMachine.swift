@@ -8,6 +8,7 @@ package import RunVocabulary
 ///
 /// ```
 ///     ready ──started──▶ walking the runbook ──▶ over
+///       └ refused ────────────────────────────────▲
 /// ```
 ///
 /// The daemon, the foreground run, the simulator, recovery and replay all drive this one value. It reads no clock and draws no random
@@ -62,11 +63,16 @@ package struct RunMachine: Hashable, Sendable {
         switch (self.stage, event) {
         case (.ready, .started):
             self.start()
+        case (.ready, .refused(let reason, _)):
+            self.context.startedAt = self.context.now
+            self.context.reason = reason
+            self.stage = .over(.failed)
+            self.context.ask(for: .finish(.failed, reason: reason))
         case (.ready, _):
             throw ReplayError("a run begins with 'started'")
         case (.over, _):
             self.context.note(.ignored(.alreadyEnded))
-        case (.walking, .started):
+        case (.walking, .started), (.walking, .refused):
             throw ReplayError("the run was started twice")
         case (.walking, .cancelRequested(let person, let because, _)):
             self.cancel(by: person, because: because)

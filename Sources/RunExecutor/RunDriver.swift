@@ -88,10 +88,12 @@ package struct RunDriver: Sendable {
 
     /// Runs to the end, from the beginning or from where a journal left it.
     ///
-    /// - Parameter history: the events of an earlier life, already durable.
+    /// - Parameters:
+    ///   - history: the events of an earlier life, already durable.
+    ///   - refusal: why a run that has not begun must not begin.
     /// - Returns: how the run came out.
     /// - Throws: what the journal threw, or ``ReplayError``: the run stops where it is, and says so.
-    package func run(history: [RunEvent] = []) async throws -> RunOutcome {
+    package func run(history: [RunEvent] = [], refusal: String? = nil) async throws -> RunOutcome {
         var position = Position(machine: RunMachine(binding: self.binding))
         var ended: RunMachine?
         defer { self.handle.inbox.close(showing: ended) }
@@ -108,7 +110,8 @@ package struct RunDriver: Sendable {
             return outcome
         }
         let now = self.world.clock.now
-        var batch: [Input] = [Input(history.isEmpty ? .started(at: now) : .resumed(at: now))]
+        let beginning = refusal.map { RunEvent.refused(reason: $0, at: now) } ?? .started(at: now)
+        var batch: [Input] = [Input(history.isEmpty ? beginning : .resumed(at: now))]
         return try await withThrowingDiscardingTaskGroup { work in
             // Only gates' invitations can still be under way when a run ends.
             defer { work.cancelAll() }

@@ -29,6 +29,7 @@ package final class Engine: Sendable {
     private let client: SSHClient
     private let transfer: CurlTransfer
     private let messenger: ChannelMessenger
+    private let locks: LockKeeper
     private let server: Mutex<ControlServer?> = Mutex(nil)
     private let state = Mutex(State())
     package let clock = SystemWallClock()
@@ -72,6 +73,7 @@ package final class Engine: Sendable {
         } catch {
             throw EngineError("\(error)")
         }
+        self.locks = LockKeeper(store: self.store) { SystemWallClock().now }
         self.transfer = CurlTransfer()
         self.messenger = ChannelMessenger(
             service: NotificationService(directory: try configuration.directory(over: self.transfer))
@@ -148,7 +150,12 @@ package final class Engine: Sendable {
             driver.handle.close()
         }
         do {
-            return try await driver.run(history: self.store.events(of: run))
+            let history = try await self.store.events(of: run)
+            // A run that has begun holds its locks already.
+            let refusal = history.isEmpty ? try await self.locks.take(for: binding) : nil
+            let outcome = try await driver.run(history: history, refusal: refusal)
+            try await self.locks.giveBack(binding.plan.locks, of: run)
+            return outcome
         } catch let error as ReplayError {
             try await self.store.append(
                 [],

@@ -34,6 +34,7 @@ struct Timeline {
         let at = event.moment
         switch event {
         case .started: return [Line(at: at, weight: .main, text: "the run starts")]
+        case .refused(let reason, _): return [Line(at: at, weight: .alarm, text: "the run does not begin: \(reason)")]
         case .resumed: return [Line(at: at, weight: .alarm, text: "an engine takes the run up again")]
         case .began(let effect, _):
             self.begun[effect] = at
