@@ -7,14 +7,14 @@ import RunPlan
 import RunVocabulary
 
 /// Reads the secrets of a run where its parameters say that they are; they are never written anywhere.
-package enum SecretReader {
+enum SecretReader {
     /// Longest secret: a key file, with much room.
     private static let limit = 64 * 1_024
 
     /// Every secret of the run.
     ///
     /// - Throws: ``EngineError`` that names each one that is not there, and where it was looked for.
-    package static func read(_ references: [String: SecretReference]) throws(EngineError) -> SecretBook {
+    static func read(_ references: [String: SecretReference]) throws(EngineError) -> SecretBook {
         var values: [String: Secret<String>] = [:]
         var missing: [String] = []
         for (name, reference) in references.sorted(by: { $0.key < $1.key }) {

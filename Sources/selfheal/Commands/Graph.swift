@@ -30,7 +30,7 @@ extension RunbookFile {
     static func loadOrExit(_ path: String) throws -> Plan {
         let loaded = self.load(path)
         guard let plan = loaded.plan else {
-            Terminal.say(DiagnosticRenderer(files: [loaded.file]).render(loaded.diagnostics))
+            Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
             throw ExitCode.answerIsNo
         }
         return plan
