@@ -221,7 +221,7 @@ let package = Package(
         tests("RunExecutor", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport"]),
         tests(
             "WorldAdapters",
-            ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "Doctor"]
+            ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer", "Doctor"]
         ),
         tests(
             "SelfhealEngine",

@@ -10,6 +10,43 @@ package enum ActRendering {
     case command(Act.Command, summary: String)
     case refused(String)
 
+    static func render(_ action: PlanAction, on target: NodeName?, _ context: RunContext) -> ActRendering {
+        switch action {
+        case .run(let action): self.render(action, on: target, context)
+        case .request(let action): self.render(action, context)
+        case .probe, .wait, .approve, .notify, .choose, .forEach, .parallel, .call, .set, .pause, .finish:
+            .refused("'\(action.verb)' is no act")
+        }
+    }
+
+    static func render(_ action: RequestAction, _ context: RunContext) -> ActRendering {
+        guard let url = context.exactText(of: action.url) else {
+            return .refused("the address cannot be told")
+        }
+        var headers: [Act.Variable] = []
+        for header in action.headers {
+            guard let variable = context.variable(header.name, header.value) else {
+                return .refused("the header '\(header.name)' cannot be told")
+            }
+            headers.append(variable)
+        }
+        var body: Act.Variable?
+        if let template = action.body {
+            guard let variable = context.variable("body", template) else {
+                return .refused("the body cannot be told")
+            }
+            body = variable
+        }
+        let request = Act.Request(
+            method: action.method,
+            url: url,
+            headers: headers,
+            body: body,
+            expected: action.expected
+        )
+        return .command(.request(request), summary: "\(action.method) \(url)")
+    }
+
     static func render(_ action: RunAction, on target: NodeName?, _ context: RunContext) -> ActRendering {
         let extra = target.map { ["target": NodeValue.value(of: $0, in: context)] } ?? [:]
         switch action.command {
@@ -30,13 +67,97 @@ package enum ActRendering {
         case .script(let text, let templates):
             var environment: [Act.Variable] = []
             for template in templates {
-                guard let value = context.exactText(of: template.value, with: extra) else {
+                guard let variable = context.variable(template.name, template.value, with: extra) else {
                     return .refused("the value of '\(template.name)' cannot be told")
                 }
-                environment.append(Act.Variable(name: template.name, value: value))
+                environment.append(variable)
             }
             return .command(.script(text: text, environment: environment), summary: "script")
         }
+    }
+}
+
+extension RunContext {
+    /// A value that is sent, with the secrets in it left out; nothing when it cannot be told.
+    func variable(_ name: String, _ template: Template, with extra: [String: CELValue] = [:]) -> Act.Variable? {
+        var pieces: [Act.Variable.Piece] = []
+        var shown = ""
+        var hasSecret = false
+        for part in template.cel.parts {
+            switch part {
+            case .literal(let literal):
+                pieces.append(.literal(literal))
+                shown += literal
+            case .expression(let interpolation):
+                if let secret = self.secret(interpolation.expression) {
+                    hasSecret = true
+                    pieces.append(.secret(name: secret))
+                    shown += "<secret>"
+                    continue
+                }
+                let value = self.evaluate(interpolation.expression, with: extra)
+                guard value.uncertainty == nil else {
+                    return nil
+                }
+                pieces.append(.literal(value.text))
+                shown += value.text
+            }
+        }
+        return Act.Variable(name: name, value: shown, pieces: hasSecret ? pieces : [])
+    }
+
+    /// The run's own secret parameter that an expression names, if that is what it does and all that it does.
+    func secret(_ expression: CELExpression) -> String? {
+        guard let name = expression.secretParameter else {
+            return nil
+        }
+        if let frame = self.frame {
+            return frame.secrets[name]
+        }
+        return self.plan.parameters.contains { $0.name == name && $0.kind == .secret } ? name : nil
+    }
+}
+
+extension CELExpression {
+    /// `NAME` of `parameters.NAME`.
+    var secretParameter: String? {
+        let paths = self.referencedPaths
+        guard paths.count == 1, paths[0].path.count == 2, paths[0].root == "parameters" else {
+            return nil
+        }
+        let text = self.text.filter { !$0.isWhitespace }
+        return text == "parameters.\(paths[0].path[1])" ? paths[0].path[1] : nil
+    }
+}
+
+extension Act {
+    /// Whether an exit status, or the status of an answer, means that it was done.
+    package func isDone(with status: Int) -> Bool {
+        switch self.command {
+        case .arguments, .script: status == 0
+        case .request(let request): request.expected.contains { $0.contains(status) }
+        }
+    }
+
+    /// A status that means that it was done.
+    package var doneStatus: Int {
+        if case .request(let request) = self.command { request.expected.first?.lowerBound ?? 200 } else { 0 }
+    }
+
+    /// What a status says that does not mean done.
+    package func words(for status: Int, _ report: CommandReport) -> String {
+        switch self.command {
+        case .arguments, .script: "exit status \(status)\(report.lastWords)"
+        case .request: status == 0 ? "no answer\(report.lastWords)" : "answered \(status)\(report.lastWords)"
+        }
+    }
+
+    /// Whether the status is a gateway's, which does not know what became of the request behind it.
+    func isLeftInDoubt(by status: Int) -> Bool {
+        guard case .request = self.command, self.effectClass.changesTheWorld, !self.isDone(with: status) else {
+            return false
+        }
+        return status == 502 || status == 504
     }
 }
 

@@ -12,13 +12,14 @@ extension Act {
         /// Beside what a script has of its own.
         package var environment: [Variable]
         package var directory: String?
-        package var input: String?
+        /// What it reads, under a name that says nothing.
+        package var input: Variable?
 
         package init(
             become: Become? = nil,
             environment: [Variable] = [],
             directory: String? = nil,
-            input: String? = nil
+            input: Variable? = nil
         ) {
             self.become = become
             self.environment = environment
@@ -44,14 +45,21 @@ extension ActRendering {
         case refused(String)
     }
 
-    static func setting(of action: RunAction, on target: NodeName?, _ context: RunContext) -> SettingResult {
+    static func setting(of action: PlanAction, on target: NodeName?, _ context: RunContext) -> SettingResult {
+        guard case .run(let action) = action else {
+            return .setting(Act.Setting())
+        }
+        return self.setting(of: action, on: target, context)
+    }
+
+    private static func setting(of action: RunAction, on target: NodeName?, _ context: RunContext) -> SettingResult {
         let extra = target.map { ["target": NodeValue.value(of: $0, in: context)] } ?? [:]
         var setting = Act.Setting(become: self.become(action, on: target, context))
         for template in action.environment ?? [] {
-            guard let value = context.exactText(of: template.value, with: extra) else {
+            guard let variable = context.variable(template.name, template.value, with: extra) else {
                 return .refused("the value of '\(template.name)' cannot be told")
             }
-            setting.environment.append(Act.Variable(name: template.name, value: value))
+            setting.environment.append(variable)
         }
         if let template = action.directory {
             guard let directory = context.exactText(of: template, with: extra) else {
@@ -63,7 +71,7 @@ extension ActRendering {
             setting.directory = directory
         }
         if let template = action.input {
-            guard let input = context.exactText(of: template, with: extra) else {
+            guard let input = context.variable("stdin", template, with: extra) else {
                 return .refused("the standard input cannot be told")
             }
             setting.input = input

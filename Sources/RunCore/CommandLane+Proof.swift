@@ -13,7 +13,7 @@ extension CommandLane {
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
-        guard case .run(let action) = context.plan[step.state].action, action.verify != nil else {
+        guard let action = context.plan[step.state].action.acting, action.verify != nil else {
             self.finish(.succeeded, reason: nil, step, &context)
             return
         }
@@ -21,11 +21,11 @@ extension CommandLane {
             self.finish(.cancelled, reason: "done, and stopped before it was verified", step, &context)
             return
         }
-        self.prove(Proof(act: act, until: context.now + action.timeout, doubt: doubt), step, &context)
+        self.prove(Proof(act: act, until: context.now + act.timeout, doubt: doubt), step, &context)
     }
 
     mutating func prove(_ proof: Proof, _ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
+        guard let action = context.plan[step.state].action.acting, let verify = action.verify else {
             return
         }
         let targets = self.target.map { [$0] } ?? []
@@ -45,7 +45,7 @@ extension CommandLane {
         _ step: StepMachine,
         _ context: inout RunContext
     ) {
-        guard case .run(let action) = context.plan[step.state].action, let verify = action.verify else {
+        guard let action = context.plan[step.state].action.acting, let verify = action.verify else {
             return
         }
         let results = verify.probe.results(from: reports, for: self.target.map { [$0] } ?? [], context)
@@ -86,7 +86,10 @@ extension CommandLane {
     }
 
     /// What expressions see of this target; a target that was never touched has the empty outcome.
-    func result(_ context: RunContext) -> CELValue {
+    func result(_ step: StepMachine, _ context: RunContext) -> CELValue {
+        if case .request = context.plan[step.state].action {
+            return self.answer
+        }
         var facts: [String: Fact] = [
             "outcome": .string(self.outcome?.rawValue ?? ""),
             "succeeded": .bool(self.outcome == .succeeded),

@@ -61,6 +61,8 @@ struct CommandLane: Hashable, Sendable {
     let target: NodeName?
     private(set) var phase: Phase = .idle
     private(set) var attempt = 0
+    /// When the first attempt began.
+    private var firstAt: Instant?
     /// Sendings that a crash of the engine kept from leaving; they are no tries of the command.
     private var unsent = 0
     /// Whether the command under way began in an earlier life of the engine.
@@ -130,7 +132,7 @@ struct CommandLane: Hashable, Sendable {
 
     mutating func move(to phase: Phase, _ step: StepMachine, _ context: inout RunContext) {
         self.phase = phase
-        guard case .run(let action) = context.plan[step.state].action, action.effect.changesTheWorld else {
+        guard let action = context.plan[step.state].action.acting, action.effect.changesTheWorld else {
             return
         }
         switch phase {
@@ -284,7 +286,7 @@ struct CommandLane: Hashable, Sendable {
 
     /// Whether it is this lane's turn; it waits in the queue otherwise.
     private mutating func isFirst(_ step: StepMachine, _ context: inout RunContext) -> Bool {
-        guard case .run(let action) = context.plan[step.state].action, action.effect.changesTheWorld else {
+        guard let action = context.plan[step.state].action.acting, action.effect.changesTheWorld else {
             return true
         }
         guard !context.isAlone(self.name(step)) else {
@@ -313,16 +315,17 @@ struct CommandLane: Hashable, Sendable {
     // MARK: Act
 
     private mutating func act(_ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action else {
+        guard let action = context.plan[step.state].action.acting else {
             return
         }
         self.attempt += 1
+        self.firstAt = self.firstAt ?? context.now
         let effect = EffectID(run: context.binding.run, step: step.key, target: self.target, attempt: self.attempt)
-        switch ActRendering.render(action, on: self.target, context) {
+        switch ActRendering.render(context.plan[step.state].action, on: self.target, context) {
         case .refused(let reason): self.finish(.refused, reason: reason, step, &context)
         case .command(let command, let summary):
             let setting: Act.Setting
-            switch ActRendering.setting(of: action, on: self.target, context) {
+            switch ActRendering.setting(of: context.plan[step.state].action, on: self.target, context) {
             case .refused(let reason): return self.finish(.refused, reason: reason, step, &context)
             case .setting(let known): setting = known
             }
@@ -335,7 +338,7 @@ struct CommandLane: Hashable, Sendable {
                 summary: summary,
                 effectClass: action.effect,
                 repeating: action.repeating,
-                timeout: action.timeout,
+                timeout: step.timeout ?? action.timeout,
                 setting: setting
             )
             self.move(to: .acting(act, hasBegun: false), step, &context)
@@ -356,10 +359,11 @@ struct CommandLane: Hashable, Sendable {
             context.worldChanged()
         }
         switch report.ending {
-        case .exited(status: 0):
+        case .exited(let status) where act.isDone(with: status):
             self.proveOrFinish(act, doubt: nil, step, &context)
-        case .exited(let status):
-            self.fail(.failed, reason: "exit status \(status)\(report.lastWords)", step, &context)
+        case .exited(let status) where act.isLeftInDoubt(by: status):
+            self.doubt(act, act.words(for: status, report), step, &context)
+        case .exited(let status): self.fail(.failed, reason: act.words(for: status, report), step, &context)
         case .signalled(let name): self.fail(.failed, reason: "ended by signal \(name)", step, &context)
         case .timedOut: self.fail(.timedOut, reason: "not done within \(act.timeout); it was stopped", step, &context)
         case .stopped: self.finish(.cancelled, reason: "stopped", step, &context)
@@ -383,7 +387,7 @@ struct CommandLane: Hashable, Sendable {
     }
 
     private mutating func doubt(_ act: Act, _ doubt: Doubt, _ step: StepMachine, _ context: inout RunContext) {
-        guard case .run(let action) = context.plan[step.state].action else {
+        guard let action = context.plan[step.state].action.acting else {
             return
         }
         if action.verify != nil, !self.isStopping {
@@ -437,7 +441,7 @@ struct CommandLane: Hashable, Sendable {
         _ context: inout RunContext
     ) {
         let state = context.plan[step.state]
-        guard case .run(let action) = state.action else {
+        guard let action = state.action.acting else {
             return
         }
         guard
@@ -452,6 +456,10 @@ struct CommandLane: Hashable, Sendable {
             retry.jitter
             ? Jitter.shorten(longest, by: "\(step.key).\(self.target?.text ?? "").\(self.attempt)") : longest
         let moment = context.now + wait
+        if let within = retry.within, let first = self.firstAt, moment > first + within {
+            self.finish(outcome, reason: "\(reason); no further attempt fits within \(within)", step, &context)
+            return
+        }
         context.note(.retrying(step.key, self.target, attempt: self.attempt + 1, at: moment, reason: reason))
         self.move(to: .resting(until: moment), step, &context)
     }
@@ -464,6 +472,53 @@ struct CommandLane: Hashable, Sendable {
     ) {
         self.move(to: .over(outcome, reason: reason), step, &context)
         context.note(.targetEnded(step.key, self.target, outcome, reason: reason))
+    }
+}
+
+extension CommandLane {
+    /// What expressions see of a request.
+    private var answer: CELValue {
+        let isAnswered: Bool
+        var status = CELValue.unknown(CELUnknown("it was not answered"))
+        if case .exited(let number) = self.report?.ending, number > 0 {
+            status = .int(Int64(number))
+            isAnswered = true
+        } else {
+            isAnswered = false
+        }
+        let body = self.report?.standardOutput ?? ""
+        var json = CELValue.unknown(CELUnknown(isAnswered ? "the answer is no JSON" : "it was not answered"))
+        if self.report?.isOutputCut ?? false {
+            json = .unknown(CELUnknown("the answer is too long to be kept whole"))
+        } else if isAnswered, let parsed = try? JSON(parsing: Array(body.utf8)) {
+            json = CELValue(parsed)
+        }
+        return .record(
+            CELRecord(
+                ResultTypes.request.name,
+                fields: [
+                    .init("outcome", .string(self.outcome?.rawValue ?? "")),
+                    .init("succeeded", .bool(self.outcome == .succeeded)), .init("status", status),
+                    .init("body", .string(body)), .init("json", json), .init("attempts", .int(Int64(self.attempt))),
+                    .init("problem", .string(self.reason ?? "")),
+                ]
+            )
+        )
+    }
+}
+
+extension CELValue {
+    /// A JSON value as expressions see it.
+    init(_ json: JSON) {
+        switch json {
+        case .null: self = .null
+        case .bool(let bool): self = .bool(bool)
+        case .int(let int): self = .int(int)
+        case .double(let double): self = .double(double)
+        case .string(let string): self = .string(string)
+        case .array(let elements): self = .list(elements.map { CELValue($0) })
+        case .object(let members): self = .map(CELMap(strings: members.map { ($0.name, CELValue($0.value)) }))
+        }
     }
 }
 

@@ -162,7 +162,7 @@ struct CommandMachine: Hashable, Sendable {
         let outcomes = self.lanes.compactMap(\.outcome)
         let doubt = self.lanes.first { $0.outcome == .inDoubt }?.explanation
         var completion = StepCompletion(self.outcome(of: outcomes), reason: self.haltReason ?? doubt)
-        completion.results = self.lanes.map { $0.result(context) }
+        completion.results = self.lanes.map { $0.result(step, context) }
         return completion
     }
 

@@ -139,8 +139,9 @@ struct LoopMachine: Hashable, Sendable {
                 context.note(.halted(step.key, reason: self.lastFailure ?? ""))
             }
         }
-        if action.pause > .zero, self.next < self.elements.count {
-            self.restUntil = context.now + action.pause
+        let pause = step.pause ?? action.pause
+        if pause > .zero, self.next < self.elements.count {
+            self.restUntil = context.now + pause
         }
     }
 

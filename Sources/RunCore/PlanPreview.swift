@@ -12,8 +12,10 @@ package struct PlanPreview: Sendable {
     package struct Step: Hashable, Sendable {
         package var state: PlanState
         package var region: RegionID
-        /// How many loops are around it.
+        /// How many lists of steps are around it.
         package var depth: Int
+        /// Whether it is what undoes the step before.
+        package var isUndo: Bool
         package var targets: TargetPreview?
         package var commands: [CommandPreview]
         /// For computed targets: what each that may be among them would be sent, as far as it can be told.
@@ -97,6 +99,7 @@ package struct PlanPreview: Sendable {
                     state: state,
                     region: region,
                     depth: depth,
+                    isUndo: self.plan[region].role == .undo,
                     targets: targets,
                     commands: self.commands(of: state, targets),
                     possible: self.possible(of: state, targets),
@@ -105,13 +108,13 @@ package struct PlanPreview: Sendable {
                 )
             )
             var (best, worst) = self.times(of: state, targets)
-            if case .forEach(let loop) = state.action {
-                let body = self.add(loop.body, depth: depth + 1)
-                let most = targets?.most ?? 0
-                let rounds =
-                    (most + max(loop.serial.resolved(of: most), 1) - 1) / max(loop.serial.resolved(of: most), 1)
-                worst = (body.worst + loop.pause) * rounds
+            if let inside = self.worst(inside: state, targets, depth) {
+                worst = inside
                 best = .zero
+            }
+            if let undo = state.undo {
+                // Walked at the end of the run, if at all.
+                _ = self.add(undo, depth: depth + 1)
             }
             if let deadline = state.deadline {
                 worst = min(worst, deadline)
@@ -121,6 +124,30 @@ package struct PlanPreview: Sendable {
             times.append(worst)
         }
         return self.longestPath(states, times)
+    }
+
+    /// The longest that the lists of steps inside an action can take; nothing when it has none.
+    private mutating func worst(
+        inside state: PlanState,
+        _ targets: TargetPreview?,
+        _ depth: Int
+    ) -> Milliseconds? {
+        switch state.action {
+        case .forEach(let loop):
+            let pause = self.length(state.pause) ?? loop.pause
+            let body = self.add(loop.body, depth: depth + 1)
+            let most = targets?.most ?? 0
+            let width = max(loop.serial.resolved(of: most), 1)
+            return (body.worst + pause) * ((most + width - 1) / width)
+        case .parallel(let parallel):
+            return parallel.branches.map { self.add($0.body, depth: depth + 1).worst }.max()
+        case .call(let call):
+            let main = self.add(call.regions.main, depth: depth + 1).worst
+            let rest = [call.regions.onFailure, call.regions.finally].compactMap { $0 }
+                .reduce(Milliseconds.zero) { $0 + self.add($1, depth: depth + 1).worst }
+            return (call.regions.deadline.map { min($0, main) } ?? main) + rest
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .set, .pause, .finish: return nil
+        }
     }
 
     /// The longest way through a region; a region with jumps back is bounded by all its visits.
@@ -157,7 +184,7 @@ package struct PlanPreview: Sendable {
         case .wait(let action): action.targets.map { self.nodes($0.nodes, $0.expected) }
         case .run(let action): action.targets.map { self.nodes($0.nodes, $0.expected) }
         case .forEach(let action): self.nodes(action.elements, nil)
-        case .approve, .notify, .choose, .set, .pause, .finish: nil
+        case .request, .approve, .notify, .choose, .parallel, .call, .set, .pause, .finish: nil
         }
     }
 
@@ -210,7 +237,7 @@ package struct PlanPreview: Sendable {
     }
 
     private func commands(of state: PlanState, _ targets: TargetPreview?) -> [CommandPreview] {
-        guard case .run(let action) = state.action else {
+        guard state.action.acting != nil else {
             return []
         }
         let nodes: [NodeName?] =
@@ -220,7 +247,7 @@ package struct PlanPreview: Sendable {
             case nil: [nil]
             }
         return nodes.compactMap { node in
-            guard case .command(let command, _) = ActRendering.render(action, on: node, self.context) else {
+            guard case .command(let command, _) = ActRendering.render(state.action, on: node, self.context) else {
                 return nil
             }
             return CommandPreview(target: node, command: command)
@@ -232,12 +259,37 @@ package struct PlanPreview: Sendable {
     /// How long a target's command may be given to end once its time is up.
     private static let stopping = Milliseconds.seconds(15)
 
+    /// The longest that one target can take, with all attempts.
+    private func longest(
+        _ action: ActingSpecification,
+        _ retry: Retry?,
+        _ computed: Milliseconds?
+    ) -> Milliseconds {
+        let timeout = computed ?? action.timeout
+        let attempts = retry?.attempts ?? 1
+        let waits = (1..<max(attempts, 1)).reduce(Milliseconds.zero) { sum, number in
+            sum + (retry?.wait(before: number + 1) ?? .zero)
+        }
+        let one = timeout + Self.stopping + (action.verify == nil ? .zero : timeout)
+        let all = one * attempts + waits
+        return retry?.within.map { min(all, $0 + one) } ?? all
+    }
+
+    /// A duration that is worked out, as far as it can be told now.
+    private func length(_ expression: Expression?) -> Milliseconds? {
+        guard let expression, case .duration(let duration) = self.context.evaluate(expression) else {
+            return nil
+        }
+        return Milliseconds(nanoseconds: duration.nanoseconds)
+    }
+
     private func times(of state: PlanState, _ targets: TargetPreview?) -> (best: Milliseconds, worst: Milliseconds) {
+        let timeout = self.length(state.timeout)
         switch state.action {
-        case .probe(let action): return (.zero, action.timeout)
+        case .probe(let action): return (.zero, timeout ?? action.timeout)
         case .wait(let action):
             let least = action.every * (action.consecutive - 1)
-            return (least, action.timeout + action.probeTimeout)
+            return (least, (timeout ?? action.timeout) + action.probeTimeout)
         case .approve(let action): return (.zero, action.timeout)
         case .pause(let length):
             guard case .duration(let duration) = self.context.evaluate(length) else {
@@ -249,17 +301,13 @@ package struct PlanPreview: Sendable {
             let count = max(targets?.most ?? 1, 1)
             let batches = action.batch.count(of: count)
             let pauses = action.batch.pause * (batches - 1)
-            let attempts = state.retry?.attempts ?? 1
-            let waits = (1..<max(attempts, 1)).reduce(Milliseconds.zero) { sum, number in
-                sum + (state.retry?.wait(before: number + 1) ?? .zero)
-            }
-            let proof = action.verify == nil ? Milliseconds.zero : action.timeout
-            let one = (action.timeout + Self.stopping + proof) * attempts + waits
+            let one = state.action.acting.map { self.longest($0, state.retry, timeout) } ?? .zero
             // Under a condition they go one after the other, whatever the batch.
             let isSingle = state.require != nil && action.effect.changesTheWorld
             return (pauses, one * (isSingle ? count : batches) + pauses)
+        case .request: return (.zero, state.action.acting.map { self.longest($0, state.retry, timeout) } ?? .zero)
         case .notify: return (.zero, .seconds(30))
-        case .choose, .set, .finish, .forEach: return (.zero, .zero)
+        case .choose, .set, .finish, .forEach, .parallel, .call: return (.zero, .zero)
         }
     }
 }

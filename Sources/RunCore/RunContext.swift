@@ -18,6 +18,8 @@ struct RunContext: Hashable, Sendable {
     /// The step that last failed, and why; what `run.step` and `run.reason` say.
     var failedStep = ""
     var reason = ""
+    /// What happened and can be undone, in the order in which it happened.
+    var undoable: [UndoEntry] = []
     /// What we asked of the world, what it said, and which of our own commands may change it.
     private var touched = TouchedWorld()
     private var observations: [NodeName: Observation] = [:]
@@ -167,7 +169,7 @@ struct RunContext: Hashable, Sendable {
         if self.touched.hasChanged(since: observation.asked) {
             return true
         }
-        return self.now.elapsed(since: observation.asked.at) > self.plan.fresh
+        return self.now.elapsed(since: observation.asked.at) > self.fresh
     }
 
     private func nodes(readAs name: String) -> [NodeName] {
@@ -179,19 +181,31 @@ struct RunContext: Hashable, Sendable {
 
     /// The nodes of a selection, worked out once per run: the inventory is pinned.
     func nodes(selectedBy name: String) -> [NodeName] {
-        self.selections[name] ?? []
+        self.selection(name).filter { self.binding.inventory[$0] != nil }
+    }
+
+    /// With the nodes that it names and the inventory does not have.
+    private func selection(_ name: String) -> [NodeName] {
+        (self.frame?.selections ?? self.selections)[name] ?? []
     }
 
     /// Works out which nodes each selection means; done once, when the run starts.
     mutating func resolveSelections() {
-        for selection in self.plan.selections {
+        self.selections = self.resolve(self.plan.selections)
+    }
+
+    func resolve(_ selections: [Selection]) -> [String: [NodeName]] {
+        var resolved: [String: [NodeName]] = [:]
+        for selection in selections {
             let datacenter = selection.datacenter.map { self.text(of: $0) }
-            self.selections[selection.name] = self.binding.inventory.nodes.filter { node in
+            resolved[selection.name] = self.binding.inventory.nodes.filter { node in
                 (selection.role.map { node.roles.contains($0) } ?? true)
                     && (datacenter.map { node.datacenter == $0 } ?? true)
                     && (selection.nodes?.contains(node.name) ?? true)
             }.map(\.name)
+            resolved[selection.name]? += (selection.nodes ?? []).filter { self.binding.inventory[$0] == nil }
         }
+        return resolved
     }
 
     // MARK: Names of expressions
@@ -201,6 +215,10 @@ struct RunContext: Hashable, Sendable {
             if let value = scope.variables[name] {
                 return value
             }
+            // A runbook that is called sees nothing of the one that calls it.
+            if scope.frame != nil {
+                return nil
+            }
         }
         return nil
     }
@@ -209,6 +227,9 @@ struct RunContext: Hashable, Sendable {
         for scope in self.scopes.reversed() {
             if let record = scope.records[StepName(step)] {
                 return record
+            }
+            if scope.frame != nil {
+                return nil
             }
         }
         return nil
@@ -221,12 +242,10 @@ struct RunContext: Hashable, Sendable {
         }
         switch name {
         case "parameters":
-            return .record(
-                CELRecord("parameters", fields: self.binding.parameters.map { .init($0.key, $0.value.value) })
-            )
+            return .record(CELRecord("parameters", fields: self.parameters.map { .init($0.key, $0.value) }))
         case "steps":
             return .record(
-                CELRecord("steps", fields: steps.map { .init($0, (self.record(of: $0) ?? .notReached).value) })
+                CELRecord("steps", fields: steps.map { .init($0, self.value(ofStep: $0)) })
             )
         case "run": return self.runValue
         case "cluster":
@@ -238,17 +257,23 @@ struct RunContext: Hashable, Sendable {
                 )
             )
         default:
-            guard self.selections[name] != nil else {
+            guard (self.frame?.selections ?? self.selections)[name] != nil else {
                 return nil
             }
             return self.list(selectedBy: name)
         }
     }
 
+    private func value(ofStep name: String) -> CELValue {
+        if let record = self.record(of: name) {
+            return record.value
+        }
+        return StepRecord.notReached(name, in: self.plan).value
+    }
+
     /// A list that names nodes which the inventory does not have is unknown: a majority of what is left of it would be none.
     private func list(selectedBy name: String) -> CELValue {
-        let named = self.plan.selections.first { $0.name == name }?.nodes ?? []
-        let missing = named.filter { self.binding.inventory[$0] == nil }
+        let missing = self.selection(name).filter { self.binding.inventory[$0] == nil }
         guard missing.isEmpty else {
             let names = missing.map(\.text).joined(separator: ", ")
             return .unknown(CELUnknown("'\(name)' names nodes that are not in the inventory: \(names)"))
@@ -337,36 +362,6 @@ struct RunContext: Hashable, Sendable {
             }
         }
         return text
-    }
-}
-
-/// What the steps of one sequence left behind, and the names its surroundings gave it.
-struct Scope: Hashable, Sendable {
-    var records: [StepName: StepRecord] = [:]
-    var variables: [String: CELValue] = [:]
-}
-
-/// What expressions can know of a step.
-struct StepRecord: Hashable, Sendable {
-    var outcome: Outcome?
-    var results: [CELValue] = []
-    var items: [CELValue] = []
-
-    /// A step that the run has not come to: it has neither succeeded nor failed.
-    static let notReached = StepRecord()
-
-    var value: CELValue {
-        .record(
-            CELRecord(
-                "step",
-                fields: [
-                    .init("outcome", .string(self.outcome?.rawValue ?? "")),
-                    .init("succeeded", .bool(self.outcome == .succeeded)),
-                    .init("results", .list(self.results)),
-                    .init("items", .list(self.items)),
-                ]
-            )
-        )
     }
 }
 

@@ -53,15 +53,49 @@ package struct Act: Hashable, Sendable {
     package enum Command: Hashable, Sendable {
         case arguments([String])
         case script(text: String, environment: [Variable])
+        /// Sent by the engine itself.
+        case request(Request)
     }
 
     package struct Variable: Hashable, Sendable {
-        package var name: String
-        package var value: String
+        package enum Piece: Hashable, Sendable {
+            case literal(String)
+            /// What is known only where the act is sent.
+            case secret(name: String)
+        }
 
-        package init(name: String, value: String) {
+        package var name: String
+        /// As it may be shown: `<secret>` stands for each secret in it.
+        package var value: String
+        /// Empty when there is no secret in it, and `value` is what is sent.
+        package var pieces: [Piece]
+
+        package init(name: String, value: String, pieces: [Piece] = []) {
             self.name = name
             self.value = value
+            self.pieces = pieces
+        }
+    }
+
+    package struct Request: Hashable, Sendable {
+        package var method: String
+        package var url: String
+        package var headers: [Variable]
+        package var body: Variable?
+        package var expected: [ClosedRange<Int>]
+
+        package init(
+            method: String,
+            url: String,
+            headers: [Variable],
+            body: Variable?,
+            expected: [ClosedRange<Int>]
+        ) {
+            self.method = method
+            self.url = url
+            self.headers = headers
+            self.body = body
+            self.expected = expected
         }
     }
 

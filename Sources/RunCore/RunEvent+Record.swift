@@ -23,6 +23,7 @@ package struct EventRecord: Hashable, Sendable {
 extension RunEvent {
     private enum Kind: String {
         case started = "run.started"
+        case refused = "run.refused"
         case resumed = "run.resumed"
         case observed = "facts.observed"
         case probed = "probe.finished"
@@ -48,6 +49,9 @@ extension RunEvent {
     private func write(to writer: inout JSONWriter) -> Kind {
         switch self {
         case .started: return .started
+        case .refused(let reason, _):
+            writer.field("reason", reason)
+            return .refused
         case .resumed: return .resumed
         case .clockReached: return .clockReached
         case .observed(let request, let reports, _):
@@ -141,6 +145,7 @@ extension RunEvent {
         let at = record.at
         switch kind {
         case .started: self = .started(at: at)
+        case .refused: self = .refused(reason: try reader.text("reason"), at: at)
         case .resumed: self = .resumed(at: at)
         case .clockReached: self = .clockReached(at: at)
         case .observed: self = .observed(try reader.request(), reports: try reader.reports(), at: at)

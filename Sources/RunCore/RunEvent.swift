@@ -10,6 +10,8 @@ package import RunVocabulary
 /// same effects. Time, answers of people and results of probes are all in here; the machine has no other source of them.
 package enum RunEvent: Hashable, Sendable {
     case started(at: Instant)
+    /// The run was not begun: something that it needs was not to be had.
+    case refused(reason: String, at: Instant)
     /// An engine took the run up again after the one before it ended.
     case resumed(at: Instant)
     /// Facts about nodes, asked for with ``RunEffect/observe(_:nodes:)``.
@@ -27,7 +29,7 @@ package enum RunEvent: Hashable, Sendable {
 
     package var moment: Instant {
         switch self {
-        case .started(let at), .resumed(let at), .observed(_, _, let at), .probed(_, _, let at), .began(_, let at),
+        case .started(let at), .refused(_, let at), .resumed(let at), .observed(_, _, let at), .probed(_, _, let at), .began(_, let at),
             .ended(_, _, let at), .voted(_, _, let at), .told(_, _, let at), .clockReached(let at),
             .cancelRequested(_, _, let at), .settled(_, _, let at):
             at

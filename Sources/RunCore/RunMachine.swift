@@ -7,9 +7,8 @@ package import RunVocabulary
 /// Decides everything about one run.
 ///
 /// ```
-///     ready ──started──▶ main ──ends──────────────────────▶ finally ──▶ over
-///                         │ fails ──▶ on_failure ──ends──────▲
-///                         └ cancel ──────────────────────────┘
+///     ready ──started──▶ walking the runbook ──▶ over
+///       └ refused ────────────────────────────────▲
 /// ```
 ///
 /// The daemon, the foreground run, the simulator, recovery and replay all drive this one value. It reads no clock and draws no random
@@ -17,18 +16,12 @@ package import RunVocabulary
 package struct RunMachine: Hashable, Sendable {
     private enum Stage: Hashable, Sendable {
         case ready
-        case main(SequenceMachine)
-        case onFailure(SequenceMachine)
-        case finally(SequenceMachine)
+        case walking(RunbookMachine)
         case over(RunOutcome)
     }
 
     private var context: RunContext
     private var stage: Stage = .ready
-    /// How the run will have come out, once the lists at its end are walked.
-    private var verdict: RunOutcome = .succeeded
-    private var isCancelled = false
-    private var isDeadlineEnforced = false
 
     package init(binding: RunBinding) {
         self.context = RunContext(binding: binding)
@@ -49,30 +42,16 @@ package struct RunMachine: Hashable, Sendable {
 
     /// When the driver must send `clockReached`, at the latest.
     package var wakeAt: Instant? {
-        let inside: Instant? =
-            switch self.stage {
-            case .main(let sequence), .onFailure(let sequence), .finally(let sequence): sequence.wakeAt
-            case .ready, .over: nil
-            }
-        let deadlines = self.deadlines
-        return ([inside].compactMap { $0 } + deadlines).min()
-    }
-
-    private var deadlines: [Instant] {
-        var moments: [Instant] = []
-        if case .main = self.stage, let deadline = self.runDeadline, !self.isCancelled, !self.isDeadlineEnforced {
-            moments.append(deadline)
+        guard case .walking(let runbook) = self.stage else {
+            return nil
         }
-        self.visit { step in
+        var moments = [runbook.wakeAt].compactMap { $0 }
+        runbook.visit { step in
             if let deadline = step.pendingDeadline(self.context) {
                 moments.append(deadline)
             }
         }
-        return moments
-    }
-
-    private var runDeadline: Instant? {
-        self.context.plan.deadline.map { self.context.startedAt + $0 }
+        return moments.min()
     }
 
     /// Takes one event and says what should be done.
@@ -84,21 +63,24 @@ package struct RunMachine: Hashable, Sendable {
         switch (self.stage, event) {
         case (.ready, .started):
             self.start()
+        case (.ready, .refused(let reason, _)):
+            self.context.startedAt = self.context.now
+            self.context.reason = reason
+            self.stage = .over(.failed)
+            self.context.ask(for: .finish(.failed, reason: reason))
         case (.ready, _):
             throw ReplayError("a run begins with 'started'")
         case (.over, _):
             self.context.note(.ignored(.alreadyEnded))
-        case (_, .started):
+        case (.walking, .started), (.walking, .refused):
             throw ReplayError("the run was started twice")
-        case (_, .cancelRequested(let person, let because, _)):
+        case (.walking, .cancelRequested(let person, let because, _)):
             self.cancel(by: person, because: because)
-        case (_, .resumed):
-            self.resume()
-        case (.main, .clockReached) where self.hasPassedDeadline:
-            self.enforceDeadline()
-        default:
+        case (.walking, .resumed):
+            self.move { runbook, context in runbook.resume(&context) }
+        case (.walking, _):
             self.refuseStray(event)
-            self.move { sequence, context in sequence.handle(event, &context) }
+            self.move { runbook, context in runbook.handle(event, &context) }
         }
         while self.context.hasFreeTurn() {
             // Whoever waited for a command to be over may stand before it in order, and has not heard of it.
@@ -109,166 +91,49 @@ package struct RunMachine: Hashable, Sendable {
 
     /// Calls `body` with every step that is under way, loops before what they hold.
     private func visit(_ body: (StepMachine) -> Void) {
-        switch self.stage {
-        case .main(let sequence), .onFailure(let sequence), .finally(let sequence): sequence.visit(body)
-        case .ready, .over: break
+        if case .walking(let runbook) = self.stage {
+            runbook.visit(body)
         }
     }
-
-    // MARK: Stages
 
     private mutating func start() {
         self.context.startedAt = self.context.now
         self.context.resolveSelections()
-        self.stage = .main(SequenceMachine(region: Plan.main))
-        self.move { sequence, context in sequence.enter(&context) }
+        self.stage = .walking(RunbookMachine(self.context.plan.runbookRegions, startedAt: self.context.now))
+        self.move { runbook, context in runbook.begin(&context) }
     }
 
-    private mutating func move(
-        _ body: (inout SequenceMachine, inout RunContext) -> SequenceMachine.Ending?
-    ) {
-        switch self.stage {
-        case .main(var sequence):
-            self.stage = .ready
-            let ending = body(&sequence, &self.context)
-            self.stage = .main(sequence)
-            if let ending {
-                self.endMain(ending, scope: sequence.finalScope)
-            }
-        case .onFailure(var sequence):
-            self.stage = .ready
-            let ending = body(&sequence, &self.context)
-            self.stage = .onFailure(sequence)
-            if let ending {
-                self.endOnFailure(ending)
-            }
-        case .finally(var sequence):
-            self.stage = .ready
-            let ending = body(&sequence, &self.context)
-            self.stage = .finally(sequence)
-            if ending != nil {
-                self.end()
-            }
-        case .ready, .over: break
-        }
-    }
-
-    private mutating func endMain(_ ending: SequenceMachine.Ending, scope: Scope) {
-        // What comes after the main list still sees what it did.
-        self.context.scopes = [scope]
-        switch ending {
-        case .completed:
-            self.verdict = .succeeded
-            // Why an earlier step went another way is no reason for a run that came out well.
-            self.context.reason = ""
-            self.enterFinally()
-        case .finished(let outcome, let reason):
-            self.verdict = outcome
-            if !reason.isEmpty || outcome == .succeeded || outcome == .notNeeded {
-                self.context.reason = reason
-            }
-            self.enterFinally()
-        case .cancelled where self.isCancelled:
-            self.verdict = .cancelled
-            self.enterFinally()
-        case .failed(let key, let outcome, let why) where self.isCancelled || self.isDeadlineEnforced:
-            // What was left in doubt while stopping must be told besides why it was stopped.
-            self.context.reason += "; \(key) is \(outcome.rawValue): \(why)"
-            self.verdict = self.isCancelled ? .cancelled : .failed
-            self.isCancelled ? self.enterFinally() : self.enterOnFailure()
-        case .failed, .cancelled:
-            self.verdict = .failed
-            self.enterOnFailure()
-        }
-    }
-
-    private mutating func enterOnFailure() {
-        guard let region = self.context.plan.onFailure else {
-            self.enterFinally()
+    private mutating func move(_ body: (inout RunbookMachine, inout RunContext) -> RunbookMachine.Ending?) {
+        guard case .walking(var runbook) = self.stage else {
             return
         }
-        self.stage = .onFailure(SequenceMachine(region: region, prefix: "on_failure/"))
-        self.move { sequence, context in sequence.enter(&context) }
-    }
-
-    private mutating func endOnFailure(_ ending: SequenceMachine.Ending) {
-        if case .finished(let outcome, _) = ending {
-            self.verdict = outcome
+        // Let go of it, so that it is changed in place.
+        self.stage = .ready
+        let ending = body(&runbook, &self.context)
+        self.stage = .walking(runbook)
+        if let ending {
+            self.stage = .over(ending.outcome)
+            self.context.ask(for: .finish(ending.outcome, reason: self.context.reason))
         }
-        self.enterFinally()
     }
-
-    private mutating func enterFinally() {
-        guard let region = self.context.plan.finally else {
-            self.end()
-            return
-        }
-        self.stage = .finally(SequenceMachine(region: region, prefix: "finally/"))
-        self.move { sequence, context in sequence.enter(&context) }
-    }
-
-    private mutating func end() {
-        self.stage = .over(self.verdict)
-        self.context.ask(for: .finish(self.verdict, reason: self.context.reason))
-    }
-
-    // MARK: Stopping
 
     private mutating func cancel(by person: PersonName, because: String) {
-        guard !self.isCancelled else {
+        guard case .walking(let runbook) = self.stage else {
+            return
+        }
+        guard !runbook.isCancelled else {
             self.context.note(.ignored(.notWaitedFor("the run is being cancelled already")))
             return
         }
-        if case .finally = self.stage {
+        guard !runbook.isAtItsEnd else {
             self.context.note(.ignored(.notWaitedFor("the run is at its end: only 'finally' is left")))
             return
         }
         var reason = "cancelled by \(person)" + (because.isEmpty ? "" : ": \(because)")
-        if case .onFailure = self.stage {
+        if runbook.isFailing {
             reason = "\(self.context.reason); \(reason)"
         }
-        self.isCancelled = true
-        self.stopEverything(reason)
-    }
-
-    private var hasPassedDeadline: Bool {
-        !self.isCancelled && !self.isDeadlineEnforced && self.runDeadline.map { self.context.now >= $0 } ?? false
-    }
-
-    private mutating func enforceDeadline() {
-        self.isDeadlineEnforced = true
-        self.stopEverything(Self.deadlineReason)
-    }
-
-    private static let deadlineReason = "the run's deadline passed"
-
-    private mutating func stopEverything(_ reason: String) {
-        self.announceStop(reason)
-        self.move { sequence, context in sequence.cancel(&context) }
-    }
-
-    private mutating func announceStop(_ reason: String) {
-        var place = self.context.failedStep
-        self.visit { place = $0.key.text }
-        self.context.failedStep = place
-        self.context.reason = reason
-        self.context.note(.stopping(reason: reason))
-    }
-
-    /// Takes the run up again; a deadline that passed while no engine was there is enforced before anything is asked for.
-    private mutating func resume() {
-        var isOverdue = false
-        if case .main = self.stage, self.hasPassedDeadline {
-            isOverdue = true
-            self.isDeadlineEnforced = true
-            self.announceStop(Self.deadlineReason)
-        }
-        self.move { sequence, context in
-            if isOverdue {
-                sequence.markCancelling(context)
-            }
-            return sequence.resume(&context)
-        }
+        self.move { runbook, context in runbook.cancel(because: reason, &context) }
     }
 
     /// Says why a vote or a decision found nobody waiting for it.

@@ -5,7 +5,7 @@ import CELExpressions
 import RunPlan
 import RunVocabulary
 
-/// Walks the states of one region: the main steps, one iteration of a loop, `on_failure` or `finally`.
+/// Walks the states of one region: the main steps, one iteration of a loop, a branch, `on_failure`, `finally` or an undo.
 ///
 /// ```
 ///     enter ──▶ step ──outcome──▶ next step … ──▶ ended(completed)
@@ -24,21 +24,37 @@ struct SequenceMachine: Hashable, Sendable {
     private let region: RegionID
     /// What the keys of its steps begin with.
     private let prefix: String
+    /// What its step is called in place of its own name, where that would not tell it from others.
+    private let name: String?
     private var scope: Scope
     private var visits: [Int: Int] = [:]
     private var step: StepMachine?
     /// No further step is entered.
     private var isCancelling = false
 
-    init(region: RegionID, prefix: String = "", variables: [String: CELValue] = [:]) {
+    init(region: RegionID, prefix: String = "", name: String? = nil, variables: [String: CELValue] = [:]) {
         self.region = region
         self.prefix = prefix
+        self.name = name
         self.scope = Scope(variables: variables)
     }
 
     /// What its steps left behind, for the scopes of regions that come after it.
     var finalScope: Scope {
         self.scope
+    }
+
+    mutating func make(_ move: RunbookMachine.Move, _ context: inout RunContext) -> Ending? {
+        switch move {
+        case .enter: return self.enter(&context)
+        case .handle(let event): return self.handle(event, &context)
+        case .cancel: return self.cancel(&context)
+        case .resume(let isOverdue):
+            if isOverdue {
+                self.markCancelling(context)
+            }
+            return self.resume(&context)
+        }
     }
 
     mutating func enter(_ context: inout RunContext) -> Ending? {
@@ -105,6 +121,7 @@ struct SequenceMachine: Hashable, Sendable {
             self.step = nil
             let state = context.plan[step.state]
             self.record(done, of: state, in: &context)
+            self.remember(done, of: step, state, in: &context)
             context.note(.left(step.key, done.outcome, reason: done.reason))
             if let finish = done.finish {
                 return .finished(finish, reason: done.reason ?? "")
@@ -165,7 +182,7 @@ struct SequenceMachine: Hashable, Sendable {
             let state = context.plan[id]
             let visit = (self.visits[index] ?? 0) + 1
             self.visits[index] = visit
-            let name = self.prefix + state.step.text
+            let name = self.prefix + (self.name ?? state.step.text)
             let key = StepKey(visit == 1 ? name : "\(name)#\(visit)")
             guard visit <= state.maxVisits else {
                 let times = state.maxVisits == 1 ? "once" : "\(state.maxVisits) times"
@@ -184,10 +201,14 @@ struct SequenceMachine: Hashable, Sendable {
 
     private func record(_ completion: StepCompletion, of state: PlanState, in context: inout RunContext) {
         let last = context.scopes.count - 1
+        let isSingle = if case .request = state.action { true } else { false }
         context.scopes[last].records[state.step] = StepRecord(
             outcome: completion.outcome,
+            runOutcome: completion.runOutcome,
             results: completion.results,
-            items: completion.items
+            items: completion.items,
+            branches: completion.branches,
+            isSingle: isSingle
         )
         for (name, value) in completion.values {
             context.scopes[last].variables[name] = value
@@ -201,7 +222,10 @@ struct StepCompletion: Hashable, Sendable {
     var reason: String?
     var results: [CELValue] = []
     var items: [CELValue] = []
+    var branches: [BranchRecord] = []
     var values: [String: CELValue] = [:]
+    /// How the runbook that was called came out.
+    var runOutcome: RunOutcome?
     /// Where `choose` leads, instead of the state's routes.
     var next: Destination?
     var finish: RunOutcome?

@@ -29,13 +29,18 @@ struct StepMachine: Hashable, Sendable {
         case telling(Notice)
         case pausing(until: Instant)
         case looping(LoopMachine)
+        case branching(ParallelMachine)
+        case calling(CallMachine)
         case over
     }
 
     let key: StepKey
     let state: StateID
     private let enteredAt: Instant
-    private(set) var phase: Phase = .over
+    var phase: Phase = .over
+    /// The timeout and the pause, where they are worked out when the step begins.
+    private(set) var timeout: Milliseconds?
+    private(set) var pause: Milliseconds?
     /// Why the step is being stopped before its end; decides its outcome once nothing is in flight.
     private var stopping: StepCompletion?
 
@@ -86,35 +91,12 @@ struct StepMachine: Hashable, Sendable {
         case (.asking(let gate), .clockReached):
             return context.now >= gate.gate.deadline ? self.closeGate(.silence, &context) : nil
         default:
-            return self.handleNested(event, &context)
-        }
-    }
-
-    /// Hands an event to the machine inside: a watch, a command or a loop.
-    private mutating func handleNested(_ event: RunEvent, _ context: inout RunContext) -> StepCompletion? {
-        switch self.phase {
-        case .watching(var watch):
-            self.phase = .over
-            let completion = watch.handle(event, self, &context)
-            self.phase = .watching(watch)
-            return completion
-        case .commanding(var command):
-            self.phase = .over
-            let completion = command.handle(event, self, &context)
-            self.phase = .commanding(command)
-            return self.adjusted(completion)
-        case .looping(var loop):
-            self.phase = .over
-            let completion = loop.handle(event, self, &context)
-            self.phase = .looping(loop)
-            return self.adjusted(completion)
-        case .guarding, .preparing, .probing, .asking, .telling, .pausing, .over:
-            return nil
+            return self.moveNested(.handle(event), &context)
         }
     }
 
     /// A step that is being stopped ends for the reason it is stopped for, unless something is left in doubt.
-    private func adjusted(_ completion: StepCompletion?) -> StepCompletion? {
+    func adjusted(_ completion: StepCompletion?) -> StepCompletion? {
         guard var completion, let stopping, completion.outcome != .inDoubt else {
             return completion
         }
@@ -137,16 +119,8 @@ struct StepMachine: Hashable, Sendable {
         case .asking:
             context.ask(for: .closeGate(self.key))
             return completion
-        case .commanding(var command):
-            self.phase = .over
-            let ended = command.stop(self, &context)
-            self.phase = .commanding(command)
-            return self.adjusted(ended)
-        case .looping(var loop):
-            self.phase = .over
-            let ended = loop.stop(self, &context)
-            self.phase = .looping(loop)
-            return self.adjusted(ended)
+        case .commanding, .looping, .branching, .calling:
+            return self.moveNested(.stop, &context)
         case .guarding, .preparing, .probing, .watching, .telling, .pausing, .over:
             return completion
         }
@@ -155,15 +129,7 @@ struct StepMachine: Hashable, Sendable {
     /// Says that the step is being stopped, before ``resume(_:)`` acts upon it.
     mutating func markStopping(as outcome: Outcome, reason: String, _ context: RunContext) {
         self.stopping = self.stopping ?? StepCompletion(outcome, reason: reason)
-        switch self.phase {
-        case .commanding(var command):
-            command.markStopping()
-            self.phase = .commanding(command)
-        case .looping(var loop):
-            loop.markStopping(context)
-            self.phase = .looping(loop)
-        case .guarding, .preparing, .probing, .watching, .asking, .telling, .pausing, .over: break
-        }
+        self.markNestedStopping(context)
     }
 
     /// Asks again for everything that was open, unless the step's deadline passed while no engine was there.
@@ -182,30 +148,18 @@ struct StepMachine: Hashable, Sendable {
             if let stopping {
                 return stopping
             }
-        case .asking, .commanding, .looping, .over: break
+        case .asking, .commanding, .looping, .branching, .calling, .over: break
         }
         switch self.phase {
         case .guarding(let request):
             self.ask(again: request, for: state.when.map { [$0] } ?? [], &context)
         case .preparing(let request):
-            self.ask(again: request, for: state.action.preparedExpressions, &context)
+            self.ask(again: request, for: state.preparedExpressions, &context)
         case .probing(let request, let order): context.ask(for: .probe(request, order))
         case .asking(let gate): context.ask(for: .openGate(gate.gate))
         case .telling(let notice): context.ask(for: .tell(notice))
         case .pausing, .over: break
-        case .watching(var watch):
-            watch.resume(&context)
-            self.phase = .watching(watch)
-        case .commanding(var command):
-            self.phase = .over
-            let completion = command.resume(self, &context)
-            self.phase = .commanding(command)
-            return self.adjusted(completion)
-        case .looping(var loop):
-            self.phase = .over
-            let completion = loop.resume(self, &context)
-            self.phase = .looping(loop)
-            return self.adjusted(completion)
+        case .watching, .commanding, .looping, .branching, .calling: return self.moveNested(.resume, &context)
         }
         return nil
     }
@@ -227,6 +181,8 @@ struct StepMachine: Hashable, Sendable {
         case .asking(let gate): gate.gate.deadline
         case .pausing(let until): until
         case .looping(let loop): loop.wakeAt
+        case .branching(let parallel): parallel.wakeAt
+        case .calling(let call): call.wakeAt
         }
     }
 
@@ -236,9 +192,17 @@ struct StepMachine: Hashable, Sendable {
 
     func visit(_ body: (StepMachine) -> Void) {
         body(self)
-        if case .looping(let loop) = self.phase {
-            loop.visit(body)
+        switch self.phase {
+        case .looping(let loop): loop.visit(body)
+        case .branching(let parallel): parallel.visit(body)
+        case .calling(let call): call.visit(body)
+        case .guarding, .preparing, .probing, .watching, .commanding, .asking, .telling, .pausing, .over: break
         }
+    }
+
+    /// The step's own deadline, as long as it is still to be enforced.
+    func pendingDeadline(_ context: RunContext) -> Instant? {
+        self.isStopping ? nil : self.deadline(context)
     }
 
     // MARK: Guarding and preparing
@@ -263,7 +227,7 @@ struct StepMachine: Hashable, Sendable {
 
     private mutating func prepare(_ context: inout RunContext) -> StepCompletion? {
         var stale: [NodeName] = []
-        for expression in context.plan[self.state].action.preparedExpressions {
+        for expression in context.plan[self.state].preparedExpressions {
             for node in context.staleNodes(for: expression) where !stale.contains(node) {
                 stale.append(node)
             }
@@ -277,14 +241,26 @@ struct StepMachine: Hashable, Sendable {
 
     private mutating func work(_ context: inout RunContext) -> StepCompletion? {
         let state = context.plan[self.state]
+        for (expression, place) in [(state.timeout, \Self.timeout), (state.pause, \Self.pause)] {
+            guard let expression else {
+                continue
+            }
+            guard case .duration(let length) = context.evaluate(expression), length.nanoseconds > 0 else {
+                return StepCompletion(.refused, reason: "'\(expression.text)' is no known duration above zero")
+            }
+            self[keyPath: place] = Milliseconds(nanoseconds: length.nanoseconds)
+        }
         switch state.action {
-        case .probe(let action): return self.begin(action, state, &context)
-        case .wait(let action): return self.begin(action, state, &context)
-        case .run(let action): return self.begin(action, state, &context)
+        case .probe(let action): return self.begin(action, &context)
+        case .wait(let action): return self.begin(action, &context)
+        case .run(let action): return self.begin(action, &context)
+        case .request: return self.beginRequest(&context)
         case .approve(let action): return self.begin(action, state, &context)
         case .notify(let action): return self.begin(action, &context)
         case .choose(let action): return self.choose(action, &context)
         case .forEach(let action): return self.begin(action, &context)
+        case .parallel(let action): return self.begin(action, &context)
+        case .call(let action): return self.begin(action, &context)
         case .set(let values): return self.set(values, context)
         case .pause(let length): return self.begin(pause: length, context)
         case .finish(let outcome, let message):
@@ -292,231 +268,5 @@ struct StepMachine: Hashable, Sendable {
             completion.finish = outcome
             return completion
         }
-    }
-}
-
-// MARK: - Verbs without a machine of their own
-
-extension StepMachine {
-    private mutating func begin(
-        _ action: ProbeAction,
-        _ state: PlanState,
-        _ context: inout RunContext
-    ) -> StepCompletion? {
-        switch Targeting.resolve(action.targets, context) {
-        case .refused(let reason): return StepCompletion(.refused, reason: reason)
-        case .nodes(let nodes):
-            guard let order = ProbeOrder(action.probe, targets: nodes, timeout: action.timeout, context) else {
-                return StepCompletion(.refused, reason: "a value in the probe cannot be told")
-            }
-            let request = context.nextRequest()
-            self.phase = .probing(request, order)
-            context.ask(for: .probe(request, order))
-            return nil
-        }
-    }
-
-    /// A probe has succeeded when every target gave an answer, whatever the answer is; an unanswered one is still a result.
-    private func finishProbe(
-        _ order: ProbeOrder,
-        _ reports: [ProbeReport],
-        _ context: RunContext
-    ) -> StepCompletion? {
-        guard case .probe(let action) = context.plan[self.state].action else {
-            return nil
-        }
-        var completion = StepCompletion(.succeeded)
-        completion.results = action.probe.results(from: reports, for: order.targets, context)
-        return completion
-    }
-
-    private mutating func begin(
-        _ action: WaitAction,
-        _ state: PlanState,
-        _ context: inout RunContext
-    ) -> StepCompletion? {
-        switch Targeting.resolve(action.targets, context) {
-        case .refused(let reason): return StepCompletion(.refused, reason: reason)
-        case .nodes(let nodes):
-            guard let order = ProbeOrder(action.probe, targets: nodes, timeout: action.probeTimeout, context) else {
-                return StepCompletion(.refused, reason: "a value in the probe cannot be told")
-            }
-            var watch = WatchMachine(order: order, until: context.now + action.timeout)
-            watch.look(&context)
-            self.phase = .watching(watch)
-            return nil
-        }
-    }
-
-    private mutating func begin(
-        _ action: RunAction,
-        _ state: PlanState,
-        _ context: inout RunContext
-    ) -> StepCompletion? {
-        switch Targeting.resolve(action.targets, context) {
-        case .refused(let reason): return StepCompletion(.refused, reason: reason)
-        case .nodes(let nodes):
-            var command = CommandMachine(targets: action.targets == nil ? [nil] : nodes, batch: action.batch)
-            let completion = command.begin(self, &context)
-            self.phase = .commanding(command)
-            return completion
-        }
-    }
-
-    private mutating func begin(
-        _ action: ApproveAction,
-        _ state: PlanState,
-        _ context: inout RunContext
-    ) -> StepCompletion? {
-        let message = context.text(of: action.message)
-        let gate = Gate(
-            step: self.key,
-            title: state.title ?? state.step.text,
-            message: message,
-            from: action.from,
-            needed: action.needed,
-            deadline: context.now + action.timeout,
-            channels: action.channels,
-            digest: context.approvalDigest(of: self.key, message: message)
-        )
-        self.phase = .asking(
-            ApprovalGate(
-                gate: gate,
-                requester: context.binding.requestedBy,
-                requesterMayApprove: context.binding.requesterMayApprove
-            )
-        )
-        context.ask(for: .openGate(gate))
-        return nil
-    }
-
-    private enum GateEnd {
-        case granted(by: [PersonName])
-        case denied(by: PersonName)
-        case silence
-    }
-
-    private mutating func count(_ vote: Vote, _ context: inout RunContext) -> StepCompletion? {
-        guard case .asking(var gate) = self.phase else {
-            return nil
-        }
-        let answer = gate.handle(vote, at: context.now)
-        self.phase = .asking(gate)
-        switch answer {
-        case .counted(let have):
-            context.note(.voteCounted(self.key, vote, have: have, needed: gate.gate.needed))
-            return nil
-        case .ignored(let refusal):
-            context.note(.ignored(.vote(self.key, vote.person, refusal)))
-            return nil
-        case .granted(let people):
-            context.note(.voteCounted(self.key, vote, have: people.count, needed: gate.gate.needed))
-            return self.closeGate(.granted(by: people), &context)
-        case .denied(let person): return self.closeGate(.denied(by: person), &context)
-        case .tooLate: return self.closeGate(.silence, &context)
-        }
-    }
-
-    private func closeGate(_ end: GateEnd, _ context: inout RunContext) -> StepCompletion? {
-        context.ask(for: .closeGate(self.key))
-        switch end {
-        case .granted(let people):
-            let names = people.map(\.text).joined(separator: " and ")
-            return StepCompletion(.succeeded, reason: "granted by \(names)")
-        case .denied(let person): return StepCompletion(.refused, reason: "denied by \(person)")
-        case .silence:
-            guard case .approve(let action) = context.plan[self.state].action, case .asking(let gate) = self.phase
-            else {
-                return nil
-            }
-            let votes = "\(gate.grantedBy.count) of \(gate.gate.needed) approvals"
-            let reason = "\(votes) when the time was up"
-            return StepCompletion(action.onTimeout == .refused ? .refused : .timedOut, reason: reason)
-        }
-    }
-
-    private mutating func begin(_ action: NotifyAction, _ context: inout RunContext) -> StepCompletion? {
-        let notice = Notice(
-            id: context.nextNotice(),
-            step: self.key,
-            channels: action.channels,
-            severity: action.severity,
-            message: context.text(of: action.message)
-        )
-        self.phase = .telling(notice)
-        context.ask(for: .tell(notice))
-        return nil
-    }
-
-    /// Told is told if one channel took it; a loss is recorded with its reason.
-    private func finishTelling(_ deliveries: [Delivery]) -> StepCompletion {
-        let failures = deliveries.compactMap { delivery in
-            delivery.failure.map { "\(delivery.channel): \($0)" }
-        }
-        let reason = failures.isEmpty ? nil : failures.joined(separator: "; ")
-        return StepCompletion(failures.count < deliveries.count ? .succeeded : .failed, reason: reason)
-    }
-
-    private func choose(_ action: ChooseAction, _ context: inout RunContext) -> StepCompletion {
-        var completion = StepCompletion(.succeeded)
-        for branch in action.branches {
-            switch context.verdict(on: branch.when) {
-            case .holds:
-                completion.next = branch.next
-                completion.reason = "'\(branch.when.text)' holds"
-            case .fails: continue
-            case .unknown(let reason):
-                // Whatever comes after it may not be the first that holds.
-                completion.next = action.ifUnknown ?? action.otherwise
-                completion.reason = "'\(branch.when.text)' cannot be told: \(reason)"
-                context.reason = completion.reason ?? ""
-                context.failedStep = self.key.text
-            }
-            context.note(.chose(self.key, branch: completion.reason ?? ""))
-            return completion
-        }
-        completion.next = action.otherwise
-        completion.reason = "no condition holds"
-        context.reason = "no condition of '\(self.key)' holds"
-        context.failedStep = self.key.text
-        context.note(.chose(self.key, branch: "otherwise"))
-        return completion
-    }
-
-    private func set(_ values: [NamedExpression], _ context: RunContext) -> StepCompletion {
-        var completion = StepCompletion(.succeeded)
-        for named in values {
-            completion.values[named.name] = context.evaluate(named.value)
-        }
-        return completion
-    }
-
-    private mutating func begin(pause length: Expression, _ context: RunContext) -> StepCompletion? {
-        guard case .duration(let duration) = context.evaluate(length) else {
-            return StepCompletion(.refused, reason: "'\(length.text)' is no known duration")
-        }
-        let until = context.now + Milliseconds(nanoseconds: duration.nanoseconds)
-        guard until > context.now else {
-            return StepCompletion(.succeeded)
-        }
-        self.phase = .pausing(until: until)
-        return nil
-    }
-
-    private mutating func begin(_ action: ForEachAction, _ context: inout RunContext) -> StepCompletion? {
-        guard case .list(let elements) = context.evaluate(action.elements) else {
-            return StepCompletion(.refused, reason: "the elements '\(action.elements.text)' cannot be told")
-        }
-        var loop = LoopMachine(elements: elements)
-        let completion = loop.begin(self, &context)
-        self.phase = .looping(loop)
-        return completion
-    }
-}
-
-extension StepMachine {
-    /// The step's own deadline, as long as it is still to be enforced.
-    func pendingDeadline(_ context: RunContext) -> Instant? {
-        self.isStopping ? nil : self.deadline(context)
     }
 }

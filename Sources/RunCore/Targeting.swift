@@ -103,6 +103,13 @@ extension ProbeSpecification {
     }
 }
 
+extension PlanState {
+    /// The expressions that decide something when the step begins, and whose facts must be fresh for it.
+    var preparedExpressions: [Expression] {
+        self.action.preparedExpressions + [self.timeout, self.pause].compactMap { $0 }
+    }
+}
+
 extension PlanAction {
     /// The expressions that decide something when the step begins, and whose facts must be fresh for it.
     ///
@@ -115,9 +122,10 @@ extension PlanAction {
         case .run(let action): action.targets.map { [$0.nodes] } ?? []
         case .choose(let action): action.branches.map(\.when)
         case .forEach(let action): [action.elements]
+        case .call(let action): action.arguments.map(\.value)
         case .set(let values): values.map(\.value)
         case .pause(let length): [length]
-        case .approve, .notify, .finish: []
+        case .request, .approve, .notify, .parallel, .finish: []
         }
     }
 }

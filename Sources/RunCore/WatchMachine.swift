@@ -66,7 +66,7 @@ struct WatchMachine: Hashable, Sendable {
             return self.judge(action, step, &context)
         case (.resting(let moment), .clockReached) where context.now >= moment:
             guard context.now < self.until else {
-                return self.giveUp(action, context)
+                return self.giveUp(action, step, context)
             }
             self.look(&context)
             return nil
@@ -117,14 +117,15 @@ struct WatchMachine: Hashable, Sendable {
             context.note(.waiting(step.key, nil, reason: reason))
         }
         guard context.now < self.until else {
-            return self.giveUp(action, context)
+            return self.giveUp(action, step, context)
         }
         self.phase = .resting(until: min(context.now + action.every, self.until))
         return nil
     }
 
-    private func giveUp(_ action: WaitAction, _ context: RunContext) -> StepCompletion {
-        var completion = StepCompletion(.timedOut, reason: "not within \(action.timeout): \(self.lastReason)")
+    private func giveUp(_ action: WaitAction, _ step: StepMachine, _ context: RunContext) -> StepCompletion {
+        let timeout = step.timeout ?? action.timeout
+        var completion = StepCompletion(.timedOut, reason: "not within \(timeout): \(self.lastReason)")
         completion.results = action.probe.results(from: self.reports, for: self.order.targets, context)
         return completion
     }

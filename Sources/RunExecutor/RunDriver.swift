@@ -19,21 +19,27 @@ package struct RunDriver: Sendable {
     package struct World: Sendable {
         package var log: any RunLog
         package var commands: any CommandRunner
+        package var requests: any RequestRunner
         package var probes: any ProbeRunner
         package var messenger: any Messenger
         package var observer: any RunObserver
         package var clock: any WallClock
+        package var secrets: SecretBook
 
         package init(
             log: any RunLog,
             commands: any CommandRunner,
+            requests: any RequestRunner = NoRequests(),
             probes: any ProbeRunner,
             messenger: any Messenger,
             observer: any RunObserver,
-            clock: any WallClock
+            clock: any WallClock,
+            secrets: SecretBook = SecretBook()
         ) {
             self.log = log
             self.commands = commands
+            self.requests = requests
+            self.secrets = secrets
             self.probes = probes
             self.messenger = messenger
             self.observer = observer
@@ -82,10 +88,12 @@ package struct RunDriver: Sendable {
 
     /// Runs to the end, from the beginning or from where a journal left it.
     ///
-    /// - Parameter history: the events of an earlier life, already durable.
+    /// - Parameters:
+    ///   - history: the events of an earlier life, already durable.
+    ///   - refusal: why a run that has not begun must not begin.
     /// - Returns: how the run came out.
     /// - Throws: what the journal threw, or ``ReplayError``: the run stops where it is, and says so.
-    package func run(history: [RunEvent] = []) async throws -> RunOutcome {
+    package func run(history: [RunEvent] = [], refusal: String? = nil) async throws -> RunOutcome {
         var position = Position(machine: RunMachine(binding: self.binding))
         var ended: RunMachine?
         defer { self.handle.inbox.close(showing: ended) }
@@ -102,7 +110,8 @@ package struct RunDriver: Sendable {
             return outcome
         }
         let now = self.world.clock.now
-        var batch: [Input] = [Input(history.isEmpty ? .started(at: now) : .resumed(at: now))]
+        let beginning = refusal.map { RunEvent.refused(reason: $0, at: now) } ?? .started(at: now)
+        var batch: [Input] = [Input(history.isEmpty ? beginning : .resumed(at: now))]
         return try await withThrowingDiscardingTaskGroup { work in
             // Only gates' invitations can still be under way when a run ends.
             defer { work.cancelAll() }
@@ -216,16 +225,22 @@ package struct RunDriver: Sendable {
         case .act(let act):
             // At once: the first byte leaves without waiting for a thread of the pool to be free.
             work.addImmediateTask { [run = self.binding.run] in
-                let node = act.node(in: inventory)
-                let report = await world.commands.run(act, on: node) { world.observer.printed($0, in: run) }
+                let report = await world.carryOut(act, in: inventory) { output in
+                    world.observer.printed(output, in: run)
+                }
                 inbox.post { .ended(act.effect, report, at: $0) }
             }
         case .inquire(let act):
             work.addTask {
-                let report = await world.commands.inquire(act, on: act.node(in: inventory))
+                let report = await world.inquire(act, in: inventory)
                 inbox.post { .ended(act.effect, report, at: $0) }
             }
-        case .stop(let effect): work.addTask { await world.commands.stop(effect) }
+        case .stop(let effect):
+            work.addTask {
+                if await !world.requests.stop(effect) {
+                    await world.commands.stop(effect)
+                }
+            }
         case .probe(let request, let order):
             work.addTask {
                 let reports = await world.probes.probe(order, in: inventory)
@@ -250,6 +265,40 @@ package struct RunDriver: Sendable {
             }
         case .closeGate, .note, .finish: break
         }
+    }
+}
+
+extension RunDriver.World {
+    /// Sends the act with its secrets in it, and takes them out of what comes back.
+    fileprivate func carryOut(
+        _ act: Act,
+        in inventory: Inventory,
+        onOutput: @escaping @Sendable (CommandOutput) -> Void
+    ) async -> CommandReport {
+        switch self.secrets.reveal(act) {
+        case .failure(let missing):
+            return CommandReport(.notSent(reason: "the secret '\(missing.name)' is not known to this engine"))
+        case .success(let revealed):
+            if case .request = act.command {
+                return self.secrets.mask(await self.requests.send(revealed))
+            }
+            let report = await self.commands.run(revealed, on: act.node(in: inventory)) { output in
+                var output = output
+                output.text = self.secrets.mask(output.text)
+                onOutput(output)
+            }
+            return self.secrets.mask(report)
+        }
+    }
+
+    fileprivate func inquire(_ act: Act, in inventory: Inventory) async -> CommandReport {
+        guard case .success(let revealed) = self.secrets.reveal(act) else {
+            return CommandReport(.inDoubt(reason: "a secret that it was sent with is not known to this engine"))
+        }
+        if case .request = act.command {
+            return self.secrets.mask(await self.requests.inquire(revealed))
+        }
+        return self.secrets.mask(await self.commands.inquire(revealed, on: act.node(in: inventory)))
     }
 }
 

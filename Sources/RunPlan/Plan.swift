@@ -36,6 +36,8 @@ package struct Plan: Hashable, Sendable, Codable {
     package var properties: [PlanProperty] = []
     package var regions: [PlanRegion]
     package var onFailure: RegionID?
+    /// Whether what happened is undone before `on_failure` is walked; nothing means no.
+    package var undoesOnFailure: Bool?
     package var finally: RegionID?
 
     package init(runbook: String, title: String, severity: Severity, source: String, regions: [PlanRegion]) {
@@ -98,6 +100,12 @@ package struct StateID: Hashable, Sendable, Codable {
 package enum RegionRole: String, Hashable, Sendable, Codable {
     case main
     case loop
+    /// A branch of `parallel`.
+    case branch
+    /// The main list of a runbook that is called.
+    case called
+    /// The one step that undoes another.
+    case undo
     case onFailure = "on_failure"
     case finally
 }
@@ -127,6 +135,12 @@ package struct PlanState: Hashable, Sendable, Codable {
     package var require: Expression?
     package var retry: Retry?
     package var deadline: Milliseconds?
+    /// The timeout of its action, where only the parameters or earlier steps tell it; it takes the place of the action's own.
+    package var timeout: Expression?
+    /// The pause between the iterations of its loop, likewise.
+    package var pause: Expression?
+    /// What undoes it; walked only when the runbook fails and says that it undoes.
+    package var undo: RegionID?
     /// How often the state may be entered in one run of its region; a jump back needs more than one.
     package var maxVisits = 1
     package var routes: Routes
@@ -229,6 +243,8 @@ package struct Retry: Hashable, Sendable, Codable {
     package var initial: Milliseconds
     package var max: Milliseconds
     package var jitter: Bool
+    /// No attempt begins later than this after the first one.
+    package var within: Milliseconds?
 
     package init(attempts: Int, backoff: Backoff, initial: Milliseconds, max: Milliseconds, jitter: Bool) {
         self.attempts = attempts
@@ -256,6 +272,8 @@ package struct PlanParameter: Hashable, Sendable, Codable {
         case bool
         case duration
         case choice(values: [String])
+        /// Known to nobody but who it is for: a run keeps where it is found, and not what it is.
+        case secret
     }
 
     package var name: String

@@ -8,10 +8,13 @@ package enum PlanAction: Hashable, Sendable, Codable {
     case probe(ProbeAction)
     case wait(WaitAction)
     case run(RunAction)
+    case request(RequestAction)
     case approve(ApproveAction)
     case notify(NotifyAction)
     case choose(ChooseAction)
     case forEach(ForEachAction)
+    case parallel(ParallelAction)
+    case call(CallAction)
     case set(values: [NamedExpression])
     case pause(length: Expression)
     case finish(outcome: RunOutcome, message: Template?)
@@ -22,10 +25,13 @@ package enum PlanAction: Hashable, Sendable, Codable {
         case .probe: "probe"
         case .wait: "wait"
         case .run: "run"
+        case .request: "request"
         case .approve: "approve"
         case .notify: "notify"
         case .choose: "choose"
         case .forEach: "for_each"
+        case .parallel: "parallel"
+        case .call: "call"
         case .set: "set"
         case .pause: "pause"
         case .finish: "finish"

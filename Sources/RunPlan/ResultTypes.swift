@@ -78,6 +78,24 @@ package enum ResultTypes {
         ]
     )
 
+    /// What a request was answered; `json` is the body, where it is JSON.
+    package static let request = Self.record(
+        "request_result",
+        [
+            ("outcome", .string), ("succeeded", .bool), ("status", .int), ("body", .string), ("json", .dyn),
+            ("attempts", .int), ("problem", .string),
+        ]
+    )
+
+    /// What is left of a step that sent a request.
+    package static let requestStep = Self.record(
+        "step",
+        [
+            ("outcome", .string), ("succeeded", .bool), ("result", .record(request)),
+            ("results", .list(.record(request))),
+        ]
+    )
+
     /// What an iteration of a loop leaves behind.
     package static let item = Self.record("item", [("value", .dyn), ("outcome", .string), ("succeeded", .bool)])
 
@@ -87,6 +105,15 @@ package enum ResultTypes {
             "step",
             [("outcome", .string), ("succeeded", .bool), ("results", .list(results)), ("items", .list(items))]
         )
+    }
+
+    /// What a branch of `parallel` leaves behind.
+    package static let branch = Self.record("branch", [("outcome", .string), ("succeeded", .bool)])
+
+    /// What is left of a step with branches of these names.
+    package static func step(branches: [String]) -> CELRecordType {
+        let type = self.record("branches", branches.map { ($0, .record(self.branch)) })
+        return self.record("step", [("outcome", .string), ("succeeded", .bool), ("branches", .record(type))])
     }
 
     package static let run = Self.record(

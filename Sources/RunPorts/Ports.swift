@@ -44,6 +44,8 @@ extension RunStatus {
 
 package enum RunState: String, Hashable, Sendable, CaseIterable {
     case running
+    /// It has not begun: another run holds what it locks.
+    case waitingForLock = "waiting_for_lock"
     case waitingForApproval = "waiting_for_approval"
     case inDoubt = "in_doubt"
     case ended

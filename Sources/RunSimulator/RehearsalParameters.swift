@@ -21,7 +21,7 @@ enum RehearsalParameters {
             diagnostics.append(.rehearsalParameter(problem, at: span, help: names.isEmpty ? nil : help))
         }
         var parameters: [String: Fact] = [:]
-        for parameter in plan.parameters {
+        for parameter in plan.parameters where parameter.kind != .secret {
             let listed = scenario.parameters.last { $0.name == parameter.name }
             guard let text = given[parameter.name] ?? listed?.text else {
                 parameters[parameter.name] = parameter.defaultValue

@@ -21,6 +21,9 @@ extension SimulatedWorld {
     /// Sends a command to its host.
     package mutating func send(_ act: Act) -> Performance {
         let command = self.generator.length(in: self.durations.command)
+        if case .request(let request) = act.command {
+            return self.answer(request, of: act, after: command)
+        }
         guard let target = act.target else {
             return Performance(length: command, report: CommandReport(.exited(status: 0)), happens: true)
         }
@@ -41,6 +44,27 @@ extension SimulatedWorld {
             }
         }
         return self.perform(act, at: place, command: command)
+    }
+
+    /// A request is answered as the scenario's answers say, else as one hopes.
+    private func answer(_ request: Act.Request, of act: Act, after length: Milliseconds) -> Performance {
+        let question = ProbeOrder.Question.http(url: request.url, port: nil, path: "")
+        let answer = self.answer(of: nil, to: question)
+        guard !(answer?.isSilent ?? false) else {
+            let ending: CommandReport.Ending =
+                act.effectClass.changesTheWorld ? .inDoubt(reason: "no answer came from \(request.url)") : .timedOut
+            return Performance(length: act.timeout, report: CommandReport(ending), happens: false)
+        }
+        var status = request.expected.first?.lowerBound ?? 200
+        var body = ""
+        if case .int(let given) = answer?.facts["status"] {
+            status = Int(given)
+        }
+        if case .string(let given) = answer?.facts["body"] {
+            body = given
+        }
+        let report = CommandReport(.exited(status: status), standardOutput: body)
+        return Performance(length: length, report: report, happens: act.isDone(with: status))
     }
 
     private mutating func perform(_ act: Act, at place: Place, command: Milliseconds) -> Performance {

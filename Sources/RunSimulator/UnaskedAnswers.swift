@@ -8,7 +8,7 @@ import RunPlan
 extension Scenario.Answer {
     /// The answers that no probe of the plan could ask for, with what it does ask.
     static func strangers(among answers: [Self], to plan: Plan) -> [(answer: Self, asked: [String])] {
-        let probes = plan.states.compactMap(\.state.action.probe)
+        let probes = plan.states.flatMap(\.state.action.questions)
         return answers.compactMap { answer in
             probes.contains(where: answer.question.mayFit) ? nil : (answer, Self.texts(of: probes))
         }
@@ -39,13 +39,15 @@ extension Scenario.Answer.Question {
 }
 
 extension PlanAction {
-    /// What the step asks the world, by itself or to verify its act.
-    fileprivate var probe: ProbeSpecification? {
+    /// What the step asks the world, by itself or to verify its act; a request is answered like a probe of its address.
+    fileprivate var questions: [ProbeSpecification] {
+        let verified = [self.acting?.verify?.probe].compactMap { $0 }
         switch self {
-        case .probe(let action): action.probe
-        case .wait(let action): action.probe
-        case .run(let action): action.verify?.probe
-        case .approve, .notify, .choose, .forEach, .set, .pause, .finish: nil
+        case .probe(let action): return [action.probe]
+        case .wait(let action): return [action.probe]
+        case .run: return verified
+        case .request(let action): return [.http(HTTPQuestion(url: action.url, port: nil, path: nil))] + verified
+        case .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish: return []
         }
     }
 }

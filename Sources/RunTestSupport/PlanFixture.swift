@@ -15,7 +15,9 @@ package enum PlanFixture {
     }
 
     /// The plan of a runbook that must be without a fault, warnings included.
-    package static func plan(_ text: String) throws -> Plan {
+    ///
+    /// - Parameter others: the runbooks that it calls, by the path at which they are looked for.
+    package static func plan(_ text: String, calling others: [String: String] = [:]) throws -> Plan {
         let file = SourceFile(path: "runbook.yaml", text: text)
         let document = YAMLDocument.parse(file)
         var diagnostics = document.diagnostics
@@ -23,7 +25,8 @@ package enum PlanFixture {
             let (syntax, shape) = RunbookParser.parse(root)
             diagnostics += shape
             if let syntax {
-                let compiled = RunbookCompiler.compile(syntax, path: file.path)
+                let loader = RunbookLoader { path in others[path].map { SourceFile(path: path, text: $0) } }
+                let compiled = RunbookCompiler.compile(syntax, path: file.path, loader: loader)
                 diagnostics += compiled.diagnostics
                 if diagnostics.isEmpty, let plan = compiled.plan {
                     return plan
@@ -54,14 +57,17 @@ package enum PlanFixture {
         _ text: String,
         run: RunID = "run-1",
         nodes: Int = 3,
-        requestedBy: PersonName = "requester"
+        requestedBy: PersonName = "requester",
+        calling others: [String: String] = [:],
+        secrets: [String: SecretReference]? = nil
     ) throws -> RunBinding {
         RunBinding(
             run: run,
-            plan: try self.plan(text),
+            plan: try self.plan(text, calling: others),
             parameters: [:],
             inventory: self.inventory(nodes: nodes),
-            requestedBy: requestedBy
+            requestedBy: requestedBy,
+            secrets: secrets
         )
     }
 }

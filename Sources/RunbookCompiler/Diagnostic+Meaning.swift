@@ -49,7 +49,10 @@ extension Diagnostic {
             let here =
                 switch role {
                 case .main: "the main steps"
+                case .called: "the steps of the called runbook"
                 case .loop: "this loop"
+                case .branch: "this branch"
+                case .undo: "this undo"
                 case .onFailure: "'on_failure'"
                 case .finally: "'finally'"
                 }

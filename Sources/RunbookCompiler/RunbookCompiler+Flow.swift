@@ -81,8 +81,11 @@ extension RunbookCompiler {
 
     private func acts(_ state: PlanState) -> Bool {
         switch state.action {
-        case .run(let action): action.effect.changesTheWorld
-        case .forEach(let action): self.regions[action.body.index].states.contains { self.acts($0) }
+        case .run, .request: state.action.acting?.effect.changesTheWorld ?? false
+        case .forEach, .parallel, .call:
+            state.action.regions.contains { region in
+                self.regions[region.index].states.contains { self.acts($0) }
+            }
         case .probe, .wait, .approve, .notify, .choose, .set, .pause, .finish: false
         }
     }
@@ -118,8 +121,13 @@ extension RunbookCompiler {
         )
         return graph.reachable(from: 0).sorted().flatMap { index -> [StepName] in
             switch states[index].action {
-            case .run(let action): action.effect.endangersData ? [states[index].step] : []
-            case .forEach(let action): self.ungatedDangers(in: action.body, plan)
+            case .run, .request:
+                states[index].action.acting?.effect.endangersData ?? false ? [states[index].step] : []
+            case .forEach, .parallel:
+                states[index].action.regions.flatMap { self.ungatedDangers(in: $0, plan) }
+            // The gates of the called runbook count; what it does without one, its caller must gate.
+            case .call(let action):
+                self.ungatedDangers(in: action.regions.main, plan).isEmpty ? [] : [states[index].step]
             case .probe, .wait, .approve, .notify, .choose, .set, .pause, .finish: []
             }
         }
@@ -140,7 +148,7 @@ extension PlanState {
                 return []
             }
             all = [self.routes.succeeded]
-        case .probe, .wait, .run, .approve, .notify, .forEach, .set, .pause:
+        case .probe, .wait, .run, .request, .approve, .notify, .parallel, .forEach, .call, .set, .pause:
             all = withSuccess ? [self.routes.succeeded] : []
         }
         all += [self.routes.failed, self.routes.timedOut, self.routes.refused]

@@ -14,6 +14,8 @@ struct RegionScope {
     let indices: [String: Int]
     let count: Int
     let role: RegionRole
+    /// What a command is about that names no targets: where the act happened that it undoes.
+    var impliedTargets: Expression?
     /// The step being compiled.
     var current = 0
 
@@ -53,13 +55,13 @@ extension RunbookCompiler {
     private func outerScope(of role: RegionRole) -> TypeScope {
         var scope = self.environment.selectionsOnly
         switch role {
-        case .main, .loop: break
+        case .main, .called, .loop, .branch, .undo: break
         case .onFailure, .finally: scope.addSteps(of: .main)
         }
         return scope
     }
 
-    private mutating func state(_ step: StepSyntax, _ scope: inout RegionScope) -> PlanState {
+    mutating func state(_ step: StepSyntax, _ scope: inout RegionScope) -> PlanState {
         let when = step.when.flatMap { self.expression($0, expecting: .bool, in: scope.types) }
         let action = self.action(step, &scope)
         var state = PlanState(
@@ -74,6 +76,11 @@ extension RunbookCompiler {
         state.require = step.require.flatMap { self.expression($0, expecting: .bool, in: scope.types) }
         state.deadline = step.deadline?.value
         state.maxVisits = step.maxVisits?.value ?? 1
+        state.timeout = step.computedTimeout.flatMap { self.expression($0, expecting: .duration, in: scope.types) }
+        if case .forEach(let loop) = step.verb {
+            state.pause = loop.computedPause.flatMap { self.expression($0, expecting: .duration, in: scope.types) }
+        }
+        state.undo = self.undo(of: step, scope)
         state.retry = step.retry.flatMap { self.retry($0, of: step) }
         self.checkKeys(step)
         return state
@@ -121,11 +128,18 @@ extension RunbookCompiler {
     }
 
     private mutating func retry(_ syntax: RetrySyntax, of step: StepSyntax) -> Retry? {
-        guard case .run(let run) = step.verb else {
+        switch step.verb {
+        case .run(let run):
+            if run.repeating?.value == .never {
+                self.report(.retryOfNever(at: syntax.span, repeating: run.repeating?.span))
+            }
+        case .request(let request):
+            let isRepeatable = self.isRepeatable(request)
+            if !isRepeatable {
+                self.report(.retryOfNever(at: syntax.span, repeating: request.repeating?.span ?? step.verbSpan))
+            }
+        case .probe, .wait, .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish, .invalid:
             return nil
-        }
-        if run.repeating?.value == .never {
-            self.report(.retryOfNever(at: syntax.span, repeating: run.repeating?.span))
         }
         var backoff = Retry.Backoff.fixed
         if let word = syntax.backoff {
@@ -137,41 +151,50 @@ extension RunbookCompiler {
             }
         }
         let initial = syntax.initial?.value ?? .seconds(1)
-        return Retry(
-            attempts: syntax.attempts?.value ?? 1,
+        var retry = Retry(
+            attempts: syntax.attempts?.value ?? (syntax.within == nil ? 1 : Self.attemptLimit),
             backoff: backoff,
             initial: initial,
             max: syntax.max?.value ?? max(initial, .minutes(1)),
             jitter: syntax.jitter
         )
+        retry.within = syntax.within?.value
+        return retry
     }
+
+    /// The most attempts of a command that is retried for a time.
+    private static let attemptLimit = 100
 
     /// Keys that say something only beside certain verbs: silence would let an author believe in a guard that is not there.
     private mutating func checkKeys(_ step: StepSyntax) {
         if case .invalid = step.verb {
             return
         }
-        let isRun = if case .run = step.verb { true } else { false }
+        let isRun =
+            switch step.verb {
+            case .run, .request: true
+            default: false
+            }
         let verb = step.verb.word
         if let require = step.require, !isRun {
             self.report(.keyWithoutEffect("require", verb: verb, at: require.span, help: "use 'when' to skip the step"))
         }
         if let retry = step.retry, !isRun {
-            let help = "only 'run' is repeated; 'wait' looks again by itself"
+            let help = "only 'run' and 'request' are repeated; 'wait' looks again by itself"
             self.report(.keyWithoutEffect("retry", verb: verb, at: retry.span, help: help))
         }
         if let verify = step.verify, !isRun {
-            self.report(.keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' is verified"))
+            self.report(.keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' and 'request' are verified"))
         }
-        if let timeout = step.timeout {
+        if let timeout = step.timeout?.span ?? step.computedTimeout?.span {
             switch step.verb {
-            case .probe, .wait, .run: break
+            case .probe, .wait, .run, .request: break
             case .approve:
                 let help = "write 'timeout' inside 'approve', beside 'on_timeout'"
-                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))
-            case .notify, .choose, .forEach, .set, .pause, .finish, .invalid:
+                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout, help: help))
+            case .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish, .invalid:
                 let help = "'deadline' bounds a step as a whole"
-                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout.span, help: help))
+                self.report(.keyWithoutEffect("timeout", verb: verb, at: timeout, help: help))
             }
         }
         if case .finish = step.verb, let next = step.next {

@@ -14,10 +14,13 @@ extension RunbookCompiler {
         case .probe(let syntax): self.probe(syntax, step, scope)
         case .wait(let syntax): self.wait(syntax, step, scope)
         case .run(let syntax): self.run(syntax, step, scope)
+        case .request(let syntax): self.request(syntax, step, scope)
         case .approve(let syntax): self.approve(syntax, scope)
         case .notify(let syntax): self.notify(syntax, scope)
         case .choose(let syntax): self.choose(syntax, scope)
+        case .parallel(let syntax): self.parallel(syntax, step, scope)
         case .forEach(let syntax): self.forEach(syntax, step, scope)
+        case .call(let syntax): self.call(syntax, step, scope)
         case .set(let values): self.set(values, &scope)
         case .pause(let length):
             self.expression(length, expecting: .duration, in: scope.types).map { .pause(length: $0) }
@@ -42,7 +45,7 @@ extension RunbookCompiler {
         let result = syntax.probe.resultType
         let types = scope.types.adding(["result": result, "results": .list(result)])
         let until = syntax.until.flatMap { self.expression($0, expecting: .bool, in: types) }
-        if step.timeout == nil, !step.isTimeoutMisspelt {
+        if step.timeout == nil, step.computedTimeout == nil, !step.isTimeoutMisspelt {
             self.report(.missingTimeout(of: "wait", at: step.verbSpan))
         }
         guard let probe = syntax.probe.flatMap({ self.specification($0, scope) }), let until else {
@@ -143,24 +146,25 @@ extension RunbookCompiler {
     // MARK: Acting
 
     private mutating func run(_ syntax: RunSyntax, _ step: StepSyntax, _ scope: RegionScope) -> PlanAction? {
-        let targets = syntax.targets.flatMap { given in
-            self.targets(given, scope).flatMap { self.ordered($0, by: syntax.batch?.order, scope) }
-        }
+        let implied = scope.impliedTargets.map { Targets(nodes: $0) }
         let isLocal = syntax.local?.value ?? false
         if isLocal, let given = syntax.targets {
             self.report(.localWithTargets(at: given.span, local: syntax.local?.span))
         }
-        if !isLocal, syntax.targets == nil {
+        if !isLocal, syntax.targets == nil, implied == nil {
             self.report(.missingTargets(at: step.verbSpan))
         }
+        let given = syntax.targets.map { self.targets($0, scope) } ?? (isLocal ? nil : implied)
+        let targets = given.flatMap { self.ordered($0, by: syntax.batch?.order, scope) }
         let types = scope.types.adding(isLocal ? [:] : ["target": .record(ResultTypes.node)])
         let environment = syntax.environment.compactMap { variable -> NamedTemplate? in
             self.checkEnvironmentName(variable.name)
-            return self.template(variable.value, in: types).map {
+            return self.sentTemplate(variable.value, in: types).map {
                 NamedTemplate(name: variable.name.value, value: $0)
             }
         }
         let verify = step.verify.flatMap { self.verify($0, scope) }
+        self.checkEnvironmentIsHidden(syntax)
         self.checkEnvironmentIsRead(syntax)
         guard let (command, implied) = self.command(syntax, environment, types) else {
             return nil
@@ -179,7 +183,7 @@ extension RunbookCompiler {
         }
         action.become = self.become(syntax, isLocal: isLocal)
         action.directory = syntax.directory.flatMap { self.template($0, in: types) }
-        action.input = syntax.input.flatMap { self.template($0, in: types) }
+        action.input = syntax.input.flatMap { self.sentTemplate($0, in: types) }
         return .run(action)
     }
 
@@ -256,7 +260,7 @@ extension RunbookCompiler {
         )
     }
 
-    private mutating func verify(_ syntax: VerifySyntax, _ scope: RegionScope) -> Verify? {
+    mutating func verify(_ syntax: VerifySyntax, _ scope: RegionScope) -> Verify? {
         let result = syntax.probe.resultType
         let types = scope.types.adding(["result": result, "results": .list(result)])
         guard

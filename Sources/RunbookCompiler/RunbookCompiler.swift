@@ -17,10 +17,36 @@ package struct RunbookCompiler {
     var diagnostics: [Diagnostic] = []
     var regions: [PlanRegion] = []
     var parameterUse = ParameterUse()
+    let path: String
+    let loader: RunbookLoader
+    /// The files that are being compiled, this one last.
+    var callers: [String]
+    /// The files whose mistakes have been reported.
+    var reportedFiles: Set<String> = []
+    /// The parameters that nobody may see.
+    let secretNames: Set<String>
+    /// Whether what is being compiled is sent and never shown.
+    var isSending = false
+    /// What the runbooks lock that are called.
+    var calledLocks: [PlanLock] = []
 
-    package static func compile(_ syntax: RunbookSyntax, path: String) -> (plan: Plan?, diagnostics: [Diagnostic]) {
-        var compiler = RunbookCompiler(syntax: syntax, environment: TypeEnvironment(of: syntax))
-        let plan = compiler.plan(path: path)
+    init(syntax: RunbookSyntax, path: String, loader: RunbookLoader) {
+        self.syntax = syntax
+        self.environment = TypeEnvironment(of: syntax)
+        self.path = path
+        self.loader = loader
+        self.secretNames = Self.secretNames(of: syntax)
+        self.callers = [RunbookLoader.normal(path)]
+    }
+
+    /// - Parameter loader: finds the runbooks that this one calls. Their mistakes are among the diagnostics, with the places in their files.
+    package static func compile(
+        _ syntax: RunbookSyntax,
+        path: String,
+        loader: RunbookLoader = .none
+    ) -> (plan: Plan?, diagnostics: [Diagnostic]) {
+        var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
+        let plan = compiler.plan(as: .main).plan
         return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics)
     }
 
@@ -28,14 +54,15 @@ package struct RunbookCompiler {
         self.diagnostics.append(diagnostic)
     }
 
-    private mutating func plan(path: String) -> Plan {
+    /// The plan, and which of its lists are this runbook's own.
+    mutating func plan(as role: RegionRole) -> (plan: Plan, regions: RunbookRegions) {
         self.checkNames()
         let syntax = self.syntax
         var plan = Plan(
             runbook: syntax.name.value,
             title: syntax.title?.value ?? syntax.name.value,
             severity: syntax.severity?.value ?? .warning,
-            source: path,
+            source: self.path,
             regions: []
         )
         plan.owner = syntax.owner?.value
@@ -46,9 +73,12 @@ package struct RunbookCompiler {
         plan.selections = syntax.selections.map { self.selection($0) }
         plan.locks = syntax.locks.map { PlanLock(name: $0.name.value, wait: $0.wait?.value ?? .zero) }
         plan.autonomy = self.autonomy() ?? plan.autonomy
-        _ = self.region(.main, syntax.steps, .main)
-        if let steps = syntax.onFailure {
+        let main = self.region(role, syntax.steps, .main)
+        if let steps = syntax.onFailure?.steps {
             plan.onFailure = self.region(.onFailure, steps, .onFailure)
+        }
+        if syntax.onFailure?.undoes ?? false {
+            plan.undoesOnFailure = true
         }
         if let steps = syntax.finally {
             plan.finally = self.region(.finally, steps, .finally)
@@ -56,12 +86,17 @@ package struct RunbookCompiler {
         plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
         plan.properties = syntax.properties.compactMap { self.property($0) }
         plan.regions = self.regions
-        if !self.diagnostics.hasErrors {
+        for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
+            plan.locks.append(lock)
+        }
+        var regions = plan.runbookRegions
+        regions.main = main
+        if !self.diagnostics.hasErrors, role == .main {
             self.warnOfUngatedDataLoss(plan)
             self.warnOfUnusedParameters()
             self.applyExpertRules(plan)
         }
-        return plan
+        return (plan, regions)
     }
 
     /// What an expert would say, where nothing was said about the step yet.
@@ -84,6 +119,12 @@ package struct RunbookCompiler {
         case .int: kind = .int
         case .bool: kind = .bool
         case .duration: kind = .duration
+        case .secret:
+            kind = .secret
+            if let given = syntax.defaultValue {
+                self.report(.secretWithDefault(syntax.name.value, at: given.span))
+                return nil
+            }
         case .choice:
             if syntax.values.isEmpty {
                 self.report(.enumWithoutValues(syntax.name.value, at: written.span))
@@ -234,6 +275,7 @@ package struct RunbookCompiler {
         in scope: TypeScope
     ) -> (expression: Expression, type: CELType) {
         self.parameterUse.note([cel])
+        self.checkSecrets(cel) { syntax.span(of: $0) }
         let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
         for problem in problems {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
@@ -246,8 +288,12 @@ package struct RunbookCompiler {
         guard let cel = syntax.cel else {
             return nil
         }
-        let expressions = cel.parts.compactMap { part in
-            if case .expression(let interpolation) = part { interpolation.expression } else { nil }
+        var expressions: [CELExpression] = []
+        for case .expression(let interpolation) in cel.parts {
+            expressions.append(interpolation.expression)
+            self.checkSecrets(interpolation.expression) { range in
+                syntax.span(of: range.lowerBound + interpolation.offset..<range.upperBound + interpolation.offset)
+            }
         }
         self.parameterUse.note(expressions)
         for problem in cel.check(in: scope.environment(for: expressions)) {
@@ -273,6 +319,8 @@ package enum ParameterText {
         case .bool: text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil
         case .duration: Milliseconds(text: text).map { .span($0) }
         case .choice(let values): values.contains(text) ? .string(text) : nil
+        // It is given by saying where it is found.
+        case .secret: nil
         }
     }
 }
@@ -286,12 +334,13 @@ extension PlanParameter.Kind {
         case .bool: "true or false"
         case .duration: "a duration such as 30s"
         case .choice(let values): "one of \(values.joined(separator: ", "))"
+        case .secret: "a place where it is found: ${VARIABLE} or ${file:PATH}"
         }
     }
 
     var type: CELType {
         switch self {
-        case .string, .choice: .string
+        case .string, .choice, .secret: .string
         case .int: .int
         case .bool: .bool
         case .duration: .duration

@@ -13,6 +13,7 @@ struct TypeEnvironment {
     /// Names that mean something to the language itself.
     static let reservedNames = [
         "parameters", "settings", "steps", "run", "cluster", "clusters", "result", "results", "target",
+        "undone",
     ]
 
     /// Where expressions of the head stand: no step has happened yet.
@@ -39,7 +40,7 @@ struct TypeEnvironment {
 
     private static func type(of kind: ParameterSyntax.Kind) -> CELType {
         switch kind {
-        case .string, .choice: .string
+        case .string, .choice, .secret: .string
         case .int: .int
         case .bool: .bool
         case .duration: .duration
@@ -56,6 +57,7 @@ struct TypeEnvironment {
 enum StepList: Hashable {
     case main
     case loop(String)
+    case branch(of: String, String)
     case onFailure
     case finally
 }
@@ -70,7 +72,7 @@ final class StepTypes {
 
     init(of syntax: RunbookSyntax) {
         self.add(syntax.steps, in: .main)
-        self.add(syntax.onFailure ?? [], in: .onFailure)
+        self.add(syntax.onFailure?.steps ?? [], in: .onFailure)
         self.add(syntax.finally ?? [], in: .finally)
     }
 
@@ -86,8 +88,13 @@ final class StepTypes {
                 self.names.append(name)
             }
             self.lists[name, default: []].append(list)
-            if case .forEach(let loop) = step.verb {
-                self.add(loop.steps, in: .loop(name))
+            switch step.verb {
+            case .forEach(let loop): self.add(loop.steps, in: .loop(name))
+            case .parallel(let parallel):
+                for branch in parallel.branches {
+                    self.add(branch.steps, in: .branch(of: name, branch.name.value))
+                }
+            case .probe, .wait, .run, .approve, .notify, .choose, .request, .call, .set, .pause, .finish, .invalid: break
             }
         }
     }
@@ -187,8 +194,10 @@ extension StepSyntax {
         case .probe(let probe): ResultTypes.step(results: probe.probe.resultType, items: .dyn)
         case .wait(let wait): ResultTypes.step(results: wait.probe.resultType, items: .dyn)
         case .run: ResultTypes.step(results: .record(ResultTypes.command), items: .dyn)
+        case .request: ResultTypes.requestStep
         case .forEach: ResultTypes.step(results: .dyn, items: .record(ResultTypes.item))
-        case .approve, .notify, .choose, .set, .pause, .finish, .invalid: ResultTypes.step(results: .dyn, items: .dyn)
+        case .parallel(let parallel): ResultTypes.step(branches: parallel.branches.map(\.name.value))
+        case .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: ResultTypes.step(results: .dyn, items: .dyn)
         }
     }
 }
@@ -214,7 +223,7 @@ extension RunbookSyntax {
     var stepNames: [Spanned<String>] {
         var names: [Spanned<String>] = []
         Self.visit(self.steps) { names.append($0.name) }
-        Self.visit(self.onFailure ?? []) { names.append($0.name) }
+        Self.visit(self.onFailure?.steps ?? []) { names.append($0.name) }
         Self.visit(self.finally ?? []) { names.append($0.name) }
         return names.filter { !$0.value.isEmpty }
     }
@@ -230,7 +239,7 @@ extension RunbookSyntax {
             }
         }
         Self.visit(self.steps, collect)
-        Self.visit(self.onFailure ?? [], collect)
+        Self.visit(self.onFailure?.steps ?? [], collect)
         Self.visit(self.finally ?? [], collect)
         return names
     }
@@ -238,9 +247,7 @@ extension RunbookSyntax {
     private static func visit(_ steps: [StepSyntax], _ body: (StepSyntax) -> Void) {
         for index in steps.indices {
             body(steps[index])
-            if case .forEach(let loop) = steps[index].verb {
-                self.visit(loop.steps, body)
-            }
+            steps[index].eachList { self.visit($0, body) }
         }
     }
 }

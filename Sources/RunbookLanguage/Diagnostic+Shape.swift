@@ -192,6 +192,26 @@ extension Diagnostic {
         )
     }
 
+    package static func badJoin(_ text: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(122),
+            severity: .error,
+            message: "'\(text)' does not say how many branches must succeed",
+            span: span,
+            help: "write 'join: all', 'join: any' or a number such as 'join: 2'"
+        )
+    }
+
+    package static func badStatus(_ text: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(123),
+            severity: .error,
+            message: "'\(text)' is no status of HTTP",
+            span: span,
+            help: "write 200, 200..299 or a list of them"
+        )
+    }
+
     /// A problem inside an expression: of its text, its names or its types.
     package static func badExpression(_ problem: CELProblem, at span: SourceSpan) -> Self {
         let number: UInt16 =

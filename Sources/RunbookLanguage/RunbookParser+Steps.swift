@@ -9,11 +9,12 @@ import RunbookYAML
 extension RunbookParser {
     /// The verbs of the language, in the order the documentation has them.
     private static let verbs = [
-        "probe", "wait", "run", "approve", "notify", "choose", "for_each", "set", "pause", "finish",
+        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause",
+        "finish",
     ]
 
-    /// Verbs that the language has and this version cannot carry out yet.
-    private static let planned = ["request", "parallel", "call"]
+    /// The verbs that can undo a step.
+    static let undoingVerbs = ["run", "request", "call"]
 
     func steps(_ node: YAMLNode, of what: String, under key: String) -> [StepSyntax] {
         guard case .sequence(let elements) = node.kind else {
@@ -37,39 +38,37 @@ extension RunbookParser {
             self.checkName(name, what: "step")
             reader.what = "step '\(name.value)'"
         }
-        let verb = self.verb(&reader)
+        let verb = self.verb(&reader, among: Self.verbs)
         var syntax = StepSyntax(
             name: name ?? Spanned("", at: node.span),
             span: node.span,
             verb: verb?.value ?? .invalid,
             verbSpan: verb?.span ?? node.span
         )
-        let title = reader.text("title")
-        let when = reader.expression("when")
-        let require = reader.expression("require")
-        let timeout = reader.duration("timeout")
-        let deadline = reader.duration("deadline")
-        let retry = reader.take("retry").flatMap(self.retry)
-        let verify = reader.take("verify").flatMap(self.verify)
-        let maxVisits = reader.int("max_visits", in: 1...1_000)
-        let next = reader.text("next")
-        syntax.title = title
-        syntax.when = when
-        syntax.require = require
-        syntax.timeout = timeout
-        syntax.isTimeoutMisspelt = verb != nil && timeout == nil && reader.hasMisspelling(of: ["timeout"])
-        syntax.deadline = deadline
-        syntax.retry = retry
-        syntax.verify = verify
-        syntax.maxVisits = maxVisits
-        syntax.next = next
+        self.readCommonKeys(of: &syntax, from: &reader)
+        syntax.maxVisits = reader.int("max_visits", in: 1...1_000)
+        syntax.next = reader.text("next")
+        let hasTimeout = syntax.timeout != nil || syntax.computedTimeout != nil
+        syntax.isTimeoutMisspelt = verb != nil && !hasTimeout && reader.hasMisspelling(of: ["timeout"])
         syntax.routes = self.routes(&reader)
         if let undo = reader.pair("undo") {
-            self.sink.report(.notBuiltYet("undo", at: undo.key.span))
+            syntax.undo = [self.undo(undo.value, of: name)].compactMap { $0 }
+            syntax.undoKey = undo.key.span
         }
         // The keys of a step whose verb is unknown would all be unknown too: one mistake, one message.
         reader.finish(reportingUnknownKeys: verb != nil)
         return syntax
+    }
+
+    /// The keys that a step and an undo have in common.
+    func readCommonKeys(of syntax: inout StepSyntax, from reader: inout MappingReader) {
+        syntax.title = reader.text("title")
+        syntax.when = reader.expression("when")
+        syntax.require = reader.expression("require")
+        (syntax.timeout, syntax.computedTimeout) = self.span("timeout", &reader)
+        syntax.deadline = reader.duration("deadline")
+        syntax.retry = reader.take("retry").flatMap(self.retry)
+        syntax.verify = reader.take("verify").flatMap(self.verify)
     }
 
     private func routes(_ reader: inout MappingReader) -> [RouteSyntax] {
@@ -87,19 +86,13 @@ extension RunbookParser {
     // MARK: Verbs
 
     /// Nothing when no verb is there, which is reported; an invalid one when its body is wrong.
-    private func verb(_ reader: inout MappingReader) -> Spanned<VerbSyntax>? {
-        let found = reader.pairs(of: Self.verbs)
+    func verb(_ reader: inout MappingReader, among verbs: [String]) -> Spanned<VerbSyntax>? {
+        let found = reader.pairs(of: verbs)
         guard let pair = found.first else {
-            for word in Self.planned {
-                if let pair = reader.pair(word) {
-                    self.sink.report(.notBuiltYet(word, at: pair.key.span))
-                    return nil
-                }
-            }
             let strange = reader.unknownKeys.filter { !Self.commonKeys.contains($0) }
-            let misspelt = strange.first { DidYouMean.suggestion(for: $0, among: Self.verbs) != nil }
+            let misspelt = strange.first { DidYouMean.suggestion(for: $0, among: verbs) != nil }
             let place = misspelt.flatMap { reader.keySpan($0) } ?? reader.span
-            self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: Self.verbs, at: place))
+            self.sink.report(.noVerb(in: reader.what, keys: strange, verbs: verbs, at: place))
             return nil
         }
         let word = pair.key.text
@@ -137,6 +130,7 @@ extension RunbookParser {
             return .probe(ProbeSyntax(targets: self.targets(&reader), probe: self.requiredProbe(&reader)))
         case "wait": return .wait(self.wait(&reader))
         case "run": return .run(self.run(&reader))
+        case "request": return .request(self.request(&reader))
         case "approve": return .approve(self.approve(&reader))
         case "notify":
             return .notify(
@@ -146,7 +140,9 @@ extension RunbookParser {
                     message: self.requiredTemplate("message", &reader)
                 )
             )
+        case "parallel": return .parallel(self.parallel(&reader))
         case "for_each": return .forEach(self.forEach(&reader, step: &step))
+        case "call": return .call(self.call(&reader))
         default:
             let outcome: Spanned<RunOutcome>? = reader.require("outcome").flatMap { reader.word($0, "outcome") }
             return .finish(FinishSyntax(outcome: outcome, message: reader.template("message")))
@@ -281,11 +277,13 @@ extension RunbookParser {
             self.checkName(name, what: "variable")
         }
         let steps = step.require("steps", because: "list what is done for each element, beside 'for_each:'")
+        let (pause, computedPause) = self.span("pause", &reader)
         return ForEachSyntax(
             name: name,
             elements: reader.requiredExpression("in", because: "say over which list: in: ensemble"),
             serial: reader.count("serial", least: 1),
-            pause: reader.duration("pause"),
+            pause: pause,
+            computedPause: computedPause,
             stopAfterFailures: reader.int("stop_after_failures", in: 1...100_000),
             steps: steps.map { self.steps($0, of: "the loop", under: "steps") } ?? []
         )
@@ -302,6 +300,25 @@ extension RunbookParser {
             self.checkName(name, what: "value")
             return SetSyntax(name: name, value: reader.expression(pair.value, name.value))
         }
+    }
+
+    /// A duration, or an expression that yields one.
+    private func span(
+        _ key: String,
+        _ reader: inout MappingReader
+    ) -> (Spanned<Milliseconds>?, ExpressionSyntax?) {
+        guard let node = reader.take(key), let scalar = node.scalar, !node.isNull else {
+            return (reader.duration(key), nil)
+        }
+        if Milliseconds(text: scalar.text) != nil || Self.looksLikeDuration(scalar.text) {
+            return (reader.duration(key), nil)
+        }
+        return (nil, reader.expression(node, key))
+    }
+
+    /// Whether a text was meant to be a duration, right or wrong.
+    private static func looksLikeDuration(_ text: String) -> Bool {
+        text.first?.isNumber ?? true && text.allSatisfy(self.isOfDuration)
     }
 
     /// `30s`, or an expression that yields a duration.
@@ -350,9 +367,14 @@ extension RunbookParser {
             return nil
         }
         defer { reader.finish() }
+        let within = reader.duration("within")
+        if reader.take("within") == nil {
+            _ = reader.require("attempts", because: "say how often, 'attempts: 3', or for how long, 'within: 10m'")
+        }
         return RetrySyntax(
             span: node.span,
-            attempts: reader.require("attempts").flatMap { _ in reader.int("attempts", in: 1...100) },
+            attempts: reader.int("attempts", in: 1...100),
+            within: within,
             backoff: reader.text("backoff"),
             initial: reader.duration("initial"),
             max: reader.duration("max"),

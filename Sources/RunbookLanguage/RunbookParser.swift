@@ -46,7 +46,7 @@ package struct RunbookParser {
         if let steps = reader.require("steps", because: "list what the runbook does under 'steps:'") {
             syntax.steps = self.steps(steps, of: "the runbook", under: "steps")
         }
-        syntax.onFailure = reader.take("on_failure").map { self.steps($0, of: "'on_failure'", under: "on_failure") }
+        syntax.onFailure = reader.take("on_failure").flatMap(self.onFailure)
         syntax.finally = reader.take("finally").map { self.steps($0, of: "'finally'", under: "finally") }
         reader.finish()
         return syntax

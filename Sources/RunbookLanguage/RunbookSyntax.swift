@@ -24,7 +24,7 @@ package struct RunbookSyntax: Sendable {
     package var locks: [LockSyntax] = []
     package var properties: [PropertySyntax] = []
     package var steps: [StepSyntax] = []
-    package var onFailure: [StepSyntax]?
+    package var onFailure: FailureSyntax?
     package var finally: [StepSyntax]?
 
     package init(name: Spanned<String>) {
@@ -39,6 +39,7 @@ package struct ParameterSyntax: Sendable {
         case bool
         case duration
         case choice = "enum"
+        case secret
     }
 
     package var name: Spanned<String>
@@ -129,6 +130,8 @@ package struct StepSyntax: Sendable {
     package var timeout: Spanned<Milliseconds>?
     /// Whether a key looks like `timeout`, which is reported as such.
     package var isTimeoutMisspelt = false
+    /// The timeout, where it is an expression.
+    package var computedTimeout: ExpressionSyntax?
     package var deadline: Spanned<Milliseconds>?
     package var retry: RetrySyntax?
     package var verify: VerifySyntax?
@@ -136,6 +139,9 @@ package struct StepSyntax: Sendable {
     package var next: Spanned<String>?
     /// By the outcome's key, in the order written: `if_failed`, `if_timed_out`, `if_refused`, `if_in_doubt`.
     package var routes: [RouteSyntax] = []
+    /// What undoes it: none or one, in a list because a step cannot hold a step.
+    package var undo: [StepSyntax] = []
+    package var undoKey: SourceSpan?
     package var verb: VerbSyntax
     /// Where the verb is written.
     package var verbSpan: SourceSpan
@@ -150,6 +156,7 @@ package struct RouteSyntax: Sendable {
 package struct RetrySyntax: Sendable {
     package var span: SourceSpan
     package var attempts: Spanned<Int>?
+    package var within: Spanned<Milliseconds>?
     package var backoff: Spanned<String>?
     package var initial: Spanned<Milliseconds>?
     package var max: Spanned<Milliseconds>?
@@ -167,10 +174,13 @@ package enum VerbSyntax: Sendable {
     case probe(ProbeSyntax)
     case wait(WaitSyntax)
     case run(RunSyntax)
+    case request(RequestSyntax)
     case approve(ApproveSyntax)
     case notify(NotifySyntax)
     case choose(ChooseSyntax)
+    case parallel(ParallelSyntax)
     case forEach(ForEachSyntax)
+    case call(CallSyntax)
     case set([SetSyntax])
     case pause(ExpressionSyntax)
     case finish(FinishSyntax)
@@ -182,10 +192,13 @@ package enum VerbSyntax: Sendable {
         case .probe: "probe"
         case .wait: "wait"
         case .run: "run"
+        case .request: "request"
         case .approve: "approve"
         case .notify: "notify"
         case .choose: "choose"
+        case .parallel: "parallel"
         case .forEach: "for_each"
+        case .call: "call"
         case .set: "set"
         case .pause: "pause"
         case .finish: "finish"
@@ -315,6 +328,8 @@ package struct ForEachSyntax: Sendable {
     package var elements: ExpressionSyntax?
     package var serial: Spanned<CountSyntax>?
     package var pause: Spanned<Milliseconds>?
+    /// The pause, where it is an expression.
+    package var computedPause: ExpressionSyntax?
     package var stopAfterFailures: Spanned<Int>?
     package var steps: [StepSyntax]
 }

@@ -29,6 +29,7 @@ package final class Engine: Sendable {
     private let client: SSHClient
     private let transfer: CurlTransfer
     private let messenger: ChannelMessenger
+    private let locks: LockKeeper
     private let server: Mutex<ControlServer?> = Mutex(nil)
     private let state = Mutex(State())
     package let clock = SystemWallClock()
@@ -72,6 +73,7 @@ package final class Engine: Sendable {
         } catch {
             throw EngineError("\(error)")
         }
+        self.locks = LockKeeper(store: self.store) { SystemWallClock().now }
         self.transfer = CurlTransfer()
         self.messenger = ChannelMessenger(
             service: NotificationService(directory: try configuration.directory(over: self.transfer))
@@ -105,7 +107,7 @@ package final class Engine: Sendable {
             requestedBy: binding.requestedBy.text,
             createdAt: now,
             parameters: JSON.object(
-                binding.parameters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value.text)) }
+                binding.shownParameters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
             ).text,
             locks: binding.plan.locks.map(\.name),
             state: RunState.running.rawValue,
@@ -119,6 +121,7 @@ package final class Engine: Sendable {
     /// Drives a run to its end: a new one from the beginning, another from where its journal left it.
     package func drive(_ run: RunID, observer: any RunObserver) async throws -> RunOutcome {
         let binding = try await self.store.binding(of: run)
+        let secrets = try SecretReader.read(binding.secrets ?? [:])
         let memory = StoredIncarnations(store: self.store, run: run)
         let family = try await StoredIncarnations.family(of: self.store)
         let driver = RunDriver(
@@ -132,10 +135,12 @@ package final class Engine: Sendable {
                     localFolder: "\(self.configuration.storeFolder)/effects",
                     memory: memory
                 ),
+                requests: CurlRequestRunner(transfer: self.transfer),
                 probes: self.probes,
                 messenger: self.messenger,
                 observer: observer,
-                clock: self.clock
+                clock: self.clock,
+                secrets: secrets
             )
         )
         // From here on what people say goes to the driver: a vote written behind its back would not fit the journal.
@@ -145,7 +150,12 @@ package final class Engine: Sendable {
             driver.handle.close()
         }
         do {
-            return try await driver.run(history: self.store.events(of: run))
+            let history = try await self.store.events(of: run)
+            // A run that has begun holds its locks already.
+            let refusal = history.isEmpty ? try await self.locks.take(for: binding) : nil
+            let outcome = try await driver.run(history: history, refusal: refusal)
+            try await self.locks.giveBack(binding.plan.locks, of: run)
+            return outcome
         } catch let error as ReplayError {
             try await self.store.append(
                 [],
@@ -189,6 +199,13 @@ package final class Engine: Sendable {
             answer = .refused("\(EngineError(describing: error).message)")
         }
         return .single((try? JSONEncoding.encode(answer).bytes) ?? [])
+    }
+}
+
+extension RunBinding {
+    /// The parameters as they may be shown: of a secret, where it is found.
+    fileprivate var shownParameters: [String: String] {
+        self.parameters.mapValues(\.text).merging((self.secrets ?? [:]).mapValues(\.text)) { first, _ in first }
     }
 }
 

@@ -58,7 +58,7 @@ extension ReceiptCommandRunner {
             words,
             environment: environment,
             workingDirectory: act.setting.directory,
-            standardInput: act.setting.input.map { Array($0.utf8) },
+            standardInput: act.setting.input.map { Array($0.value.utf8) },
             become: become
         )
     }

@@ -403,7 +403,7 @@ package final class ReceiptCommandRunner: CommandRunner {
             words: words,
             environment: environment,
             workingDirectory: act.setting.directory,
-            standardInput: act.setting.input.map { Array($0.utf8) },
+            standardInput: act.setting.input.map { Array($0.value.utf8) },
             budget: act.timeout.duration,
             grace: Self.grace,
             outputLimit: CommandReport.outputLimit

@@ -7,6 +7,7 @@ import RunbookLanguage
 import RunbookSource
 import RunbookYAML
 import SelfhealConfiguration
+import Synchronization
 
 /// A runbook's file with everything that is wrong with it, and its plan if nothing is.
 struct RunbookFile {
@@ -17,6 +18,13 @@ struct RunbookFile {
     var selections: [String: SourceSpan] = [:]
     /// What it is called in a summary, if it is a configuration and no runbook at all.
     var configurationSummary: String?
+    /// The files of the runbooks that it calls, as far as they were read.
+    var called: [SourceFile] = []
+
+    /// Every file that a diagnostic may be about.
+    var files: [SourceFile] {
+        [self.file] + self.called
+    }
 
     /// Reads, parses and compiles; an unreadable file is a diagnostic like any other mistake.
     static func load(_ path: String) -> RunbookFile {
@@ -66,8 +74,9 @@ struct RunbookFile {
         let (syntax, shape) = RunbookParser.parse(root)
         diagnostics += shape
         var plan: Plan?
+        let called = CalledFiles()
         if let syntax {
-            let compiled = RunbookCompiler.compile(syntax, path: path)
+            let compiled = RunbookCompiler.compile(syntax, path: path, loader: RunbookLoader { called.read($0) })
             diagnostics += compiled.diagnostics
             plan = diagnostics.hasErrors ? nil : compiled.plan
         }
@@ -76,8 +85,30 @@ struct RunbookFile {
             file: document.file,
             diagnostics: Silences.apply(to: diagnostics.inSourceOrder(), in: document.file),
             plan: plan,
-            selections: Dictionary(selections) { first, _ in first }
+            selections: Dictionary(selections) { first, _ in first },
+            called: called.files
         )
+    }
+}
+
+/// Reads the files of called runbooks, and keeps them, so that a diagnostic can show their lines.
+private final class CalledFiles: Sendable {
+    private let state: Mutex<[String: SourceFile]> = Mutex([:])
+
+    var files: [SourceFile] {
+        self.state.withLock { $0.values.sorted { $0.path < $1.path } }
+    }
+
+    func read(_ path: String) -> SourceFile? {
+        if let known = self.state.withLock({ $0[path] }) {
+            return known
+        }
+        guard case .success(let bytes) = TextFile.read(path) else {
+            return nil
+        }
+        let file = SourceFile(path: path, text: String(decoding: bytes, as: UTF8.self))
+        self.state.withLock { $0[path] = file }
+        return file
     }
 }
 

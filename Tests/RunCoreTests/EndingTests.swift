@@ -278,4 +278,26 @@ import Testing
         try run.start()
         #expect(throws: ReplayError.self) { try run.start() }
     }
+
+    @Test func `a run that is refused is over before it begins, with its reason`() throws {
+        var run = try Transcript(runbook("  - id: rest\n    pause: 5s"))
+        let event = RunEvent.refused(reason: "the lock 'cluster' is held", at: run.now)
+        #expect(try run.send(event) == ["finish failed: the lock 'cluster' is held"])
+        #expect(run.machine.outcome == .failed)
+        #expect(try run.machine == Transcript.replayed(run))
+        #expect(event.record.kind == "run.refused")
+        #expect(try RunEvent(event.record) == event)
+        let kept = EventRecord(kind: "run.refused", at: run.now, body: Array("{\"reason\":\"why\"}".utf8))
+        #expect(try RunEvent(kept) == .refused(reason: "why", at: run.now))
+    }
+}
+
+extension Transcript {
+    fileprivate static func replayed(_ run: Transcript) throws -> RunMachine {
+        var machine = RunMachine(binding: run.binding)
+        for event in run.events {
+            _ = try machine.handle(event)
+        }
+        return machine
+    }
 }

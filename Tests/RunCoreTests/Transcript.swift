@@ -29,12 +29,17 @@ struct Transcript {
         _ runbook: String,
         parameters: [String: Fact] = [:],
         requesterMayApprove: Bool = false,
+        calling others: [String: String] = [:],
         at location: Testing.SourceLocation = #_sourceLocation
     ) throws {
         let document = YAMLDocument.parse(SourceFile(path: "runbook.yaml", text: runbook), features: .runbook)
         let root = try #require(document.root, sourceLocation: location)
         let (syntax, shape) = RunbookParser.parse(root)
-        let (plan, meaning) = RunbookCompiler.compile(try #require(syntax), path: "runbook.yaml")
+        let (plan, meaning) = RunbookCompiler.compile(
+            try #require(syntax),
+            path: "runbook.yaml",
+            loader: RunbookLoader { path in others[path].map { SourceFile(path: path, text: $0) } }
+        )
         let problems = (shape + meaning).map { document.file.render($0) }.joined(separator: "\n")
         #expect((shape + meaning).filter { $0.severity == .error } == [], "\(problems)", sourceLocation: location)
         self.binding = RunBinding(
@@ -46,6 +51,11 @@ struct Transcript {
             requesterMayApprove: requesterMayApprove
         )
         self.machine = RunMachine(binding: self.binding)
+    }
+
+    init(binding: RunBinding) {
+        self.binding = binding
+        self.machine = RunMachine(binding: binding)
     }
 
     // MARK: Events

@@ -20,6 +20,8 @@ struct Life {
     init(
         _ binding: RunBinding,
         hosts: PretendHosts = PretendHosts(),
+        service: PretendService = PretendService(),
+        secrets: SecretBook = SecretBook(),
         clock: any WallClock = JumpingClock(),
         history: [RunEvent] = [],
         fault: MemoryJournal.Fault? = nil
@@ -33,10 +35,12 @@ struct Life {
             world: RunDriver.World(
                 log: self.journal,
                 commands: hosts,
+                requests: service,
                 probes: hosts,
                 messenger: self.messenger,
                 observer: self.witness,
-                clock: clock
+                clock: clock,
+                secrets: secrets
             )
         )
     }

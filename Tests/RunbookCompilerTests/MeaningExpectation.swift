@@ -19,9 +19,36 @@ func compile(_ source: MarkedSource) -> (plan: Plan?, diagnostics: [Diagnostic])
     guard let syntax else {
         return (nil, document.diagnostics + shape)
     }
-    let (plan, meaning) = RunbookCompiler.compile(syntax, path: source.path)
+    let (plan, meaning) = RunbookCompiler.compile(syntax, path: source.path, loader: .samples)
     let all = Silences.apply(to: (document.diagnostics + shape + meaning).inSourceOrder(), in: document.file)
     return (all.hasErrors ? nil : plan, all)
+}
+
+extension RunbookLoader {
+    /// The runbooks that others call in these tests and in the pages about diagnostics.
+    static let samples = RunbookLoader { path in
+        let texts = [
+            "restart_one.yaml": "parameters: { broker: { type: string }, rest: { type: duration, default: 5s } }",
+            "restart_brokers.yaml": "", "../common/restart_brokers.yaml": "",
+            "with_secret.yaml": "parameters: { token: { type: secret } }",
+        ]
+        if let head = texts[path] {
+            return SourceFile(path: path, text: "runbook: sample\n\(head)\nsteps: [{ id: rest, pause: 1s }]\n")
+        }
+        switch path {
+        case "restart.yaml": return SourceFile(path: path, text: Self.calling("restart"))
+        case "wrong.yaml":
+            return SourceFile(path: path, text: "runbook: wrong\nsteps: [{ id: rest, pause: soon }]\n")
+        case _ where path.hasPrefix("deep_"):
+            let number = Int(path.dropFirst(5).dropLast(5)) ?? 0
+            return SourceFile(path: path, text: Self.calling("deep_\(number + 1)"))
+        default: return nil
+        }
+    }
+
+    private static func calling(_ name: String) -> String {
+        "runbook: caller\nsteps:\n  - id: go_on\n    call: { runbook: \(name) }\n"
+    }
 }
 
 /// The plan of a text with nothing wrong.

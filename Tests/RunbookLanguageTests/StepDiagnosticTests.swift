@@ -9,7 +9,7 @@ import Testing
 
 /// Mistakes in the shape of steps and of their verbs.
 @Suite struct StepDiagnosticTests {
-    static let verbs = "probe, wait, run, approve, notify, choose, for_each, set, pause, finish"
+    static let verbs = "probe, wait, run, request, approve, notify, choose, parallel, for_each, call, set, pause, finish"
 
     @Test func `steps are a list of mappings`() {
         expectProblem(
@@ -89,22 +89,47 @@ import Testing
         )
     }
 
-    @Test(arguments: ["request", "parallel", "call"])
-    func `a verb of the language that is not built yet says so`(verb: String) {
+    @Test func `a join says how many branches must succeed`() {
+        for word in ["most", "0", "-1"] {
+            expectProblem(
+                122,
+                "'\(word)' does not say how many branches must succeed",
+                help: "write 'join: all', 'join: any' or a number such as 'join: 2'",
+                in: runbook(withStep: "parallel: { join: ❶\(word)❶, branches: { a: [{ id: b, pause: 1s }] } }")
+            )
+        }
+    }
+
+    @Test func `branches have names and steps`() {
         expectProblem(
-            114,
-            "'\(verb)' belongs to the language, and this version cannot carry it out yet",
-            help: "ARCHITECTURE.md lists what is still missing",
-            in: runbook(withStep: "❶\(verb)❶: { anything: [goes, here] }\nunheard: of")
+            103,
+            "'parallel' needs 'branches'",
+            help: "name the branches, each with a list of steps: 'branches: { north: [...], south: [...] }'",
+            in: runbook(withStep: "parallel: ❶{ join: all }❶")
+        )
+        expectProblem(
+            111,
+            "branch 'a' has no steps",
+            help: "list what is done: '- id: look' and a verb such as 'probe:'",
+            in: runbook(withStep: "parallel: { branches: { a: ❶[]❶ } }")
         )
     }
 
-    @Test func `an undo is not built yet and says so`() {
+    @Test func `a call names a runbook`() {
         expectProblem(
-            114,
-            "'undo' belongs to the language, and this version cannot carry it out yet",
-            help: "ARCHITECTURE.md lists what is still missing",
-            in: runbook(withStep: "pause: 5s\n❶undo❶: { run: { service: kafka, do: start } }")
+            103,
+            "'call' needs 'runbook'",
+            help: "name it, or the file it is in: 'runbook: restart_brokers' or 'runbook: ./restart_brokers.yaml'",
+            in: runbook(withStep: "call: ❶{ with: { a: 1 } }❶")
+        )
+    }
+
+    @Test func `an undo is an act`() {
+        expectProblem(
+            112,
+            "the undo of 'look' does nothing",
+            help: "give it one of run, request, call",
+            in: runbook(withStep: "run: { targets: a, command: [b], effect: changes }\nundo: ❶{ timeout: 5s }❶")
         )
     }
 

@@ -70,6 +70,13 @@ import Testing
         "{ runbook: a, steps: [{ id: a, run: { targets: t, command: ls } }] }",
         "{ runbook: a, steps: [{ id: a, run: { targets: t, command: [ls], script: ls } }] }",
         "{ runbook: a, steps: [{ id: a, notify: { message: m } }] }",
+        "{ runbook: a, steps: [{ id: a, request: { method: GET } }] }",
+        "{ runbook: a, steps: [{ id: a, parallel: { branches: { b: [] } } }] }",
+        "{ runbook: a, steps: [{ id: a, parallel: { join: most, branches: { b: [{ id: c, pause: 1s }] } } }] }",
+        "{ runbook: a, steps: [{ id: a, call: { with: { b: c } } }] }",
+        "{ runbook: a, steps: [{ id: a, pause: 1s, undo: { pause: 1s } }] }",
+        "{ runbook: a, steps: [{ id: a, pause: 1s }], on_failure: {} }",
+        "{ runbook: a, steps: [{ id: a, pause: 1s }], on_failure: { undo: yes, steps: [{ id: b, pause: 1s }] } }",
         "{ runbook: a, steps: [{ id: a, pause: 1s }], properties: [{ never: { step: a } }] }",
         "{ runbook: a, steps: [{ id: a, pause: 1s }], properties: [{ often: { step: a } }] }",
         "{ runbook: a, steps: [{ id: a, pause: 1s }], triggers: [{ for: 1s }] }",
@@ -118,7 +125,7 @@ import Testing
         let language = [
             words(Autonomy.self), words(Severity.self), words(RunOutcome.self), words(ParameterSyntax.Kind.self),
             words(ZooKeeperQuestion.self), words(KafkaQuestion.self), words(ServiceVerb.self), words(EffectClass.self),
-            words(RepeatPolicy.self), words(ApproveAction.Silence.self), words(Retry.Backoff.self),
+            words(RepeatPolicy.self), ["all", "any"], words(ApproveAction.Silence.self), words(Retry.Backoff.self),
         ]
         let inRunbooks = try Schema("runbook").root.objects.compactMap { $0["enum"]?.arrayValue }
         #expect(Set(inRunbooks.map { $0.compactMap(\.stringValue) }) == Set(language))

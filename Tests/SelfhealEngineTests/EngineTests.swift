@@ -88,6 +88,81 @@ import Testing
         #expect(late == .refused("run run-1 has ended: cancelled"))
     }
 
+    // Goal: two runs that lock the same never act at the same time, whichever engine drives them.
+    @Test func `a run waits for what another one locks, and is refused when that takes too long`() async throws {
+        let fixture = Fixture()
+        let engine = try Engine.open(fixture.configuration)
+        let holding = Fixture.gate.replacing("steps:", with: "locks: [cluster]\nsteps:")
+        let wanting = { (wait: String) in
+            Fixture.here.replacing("steps:", with: "locks: [{ name: cluster, wait: \(wait) }]\nsteps:")
+        }
+        try await engine.create(try self.binding(holding, fixture, run: "holder"), source: "")
+        let witness = Witness()
+        let first = Task { try await engine.drive("holder", observer: witness) }
+        await witness.wait { if case .openGate = $0 { true } else { false } }
+
+        try await engine.create(try self.binding(wanting("0s"), fixture, run: "hasty"), source: "")
+        let refused = Witness()
+        #expect(try await engine.drive("hasty", observer: refused) == .failed)
+        #expect(refused.events.map(\.record.kind) == ["run.refused"])
+        let reason = refused.effects.compactMap { if case .finish(_, let reason) = $0 { reason } else { nil } }
+        #expect(reason.first?.hasPrefix("the lock 'cluster' is still held by run holder") == true)
+
+        try await engine.create(try self.binding(wanting("5m"), fixture, run: "patient"), source: "")
+        let waiting = Task { try await engine.drive("patient", observer: Witness()) }
+        let states = { try await engine.unfinished().map { "\($0.id) \($0.state)" } }
+        while try await !states().contains("patient waiting_for_lock") {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let line = OperatorLine(configuration: fixture.configuration)
+        #expect(try await line.send(.cancel(run: "holder", because: "enough")).isDone)
+        #expect(try await first.value == .cancelled)
+        #expect(try await waiting.value == .succeeded)
+        await engine.close()
+    }
+
+    @Test func `a run that rests keeps its lock, and gives it back when it has ended without an engine`() async throws {
+        let fixture = Fixture()
+        let first = try Engine.open(fixture.configuration)
+        let holding = Fixture.gate.replacing("steps:", with: "locks: [cluster]\nsteps:")
+        let wanting = Fixture.here.replacing("steps:", with: "locks: [cluster]\nsteps:")
+        try await first.create(try self.binding(holding, fixture, run: "holder"), source: "")
+        let witness = Witness()
+        let driving = Task { try? await first.drive("holder", observer: witness) }
+        await witness.wait { if case .openGate = $0 { true } else { false } }
+        await first.close()
+        let second = try Engine.open(fixture.configuration)
+        try await second.create(try self.binding(wanting, fixture, run: "one"), source: "")
+        #expect(try await second.drive("one", observer: Witness()) == .failed)
+        await second.close()
+        _ = driving
+        let line = OperatorLine(configuration: fixture.configuration)
+        #expect(try await line.send(.cancel(run: "holder", because: "enough")).isDone)
+        let third = try Engine.open(fixture.configuration)
+        try await third.create(try self.binding(wanting, fixture, run: "two"), source: "")
+        #expect(try await third.drive("two", observer: Witness()) == .succeeded)
+        await third.close()
+    }
+
+    @Test func `a secret is read where the run says, and a run without it does not begin`() async throws {
+        let fixture = Fixture()
+        let text = Fixture.here.replacing("steps:", with: "parameters: { token: { type: secret } }\nsteps:")
+            .replacing("command: [\"true\"]", with: "script: test \"$TOKEN\" = sesame, env: { TOKEN: \"${{ parameters.token }}\" }")
+        let path = "\(fixture.folder)-token"
+        var binding = try self.binding(text, fixture)
+        binding.secrets = ["token": .file(path)]
+        let engine = try Engine.open(fixture.configuration)
+        try await engine.create(binding, source: "")
+        let error = await #expect(throws: EngineError.self) {
+            _ = try await engine.drive("run-1", observer: Witness())
+        }
+        #expect(error?.message.contains("'token': \(path) cannot be read") == true)
+        try Data("sesame\n".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(try await engine.drive("run-1", observer: Witness()) == .succeeded)
+        await engine.close()
+    }
+
     @Test func `an unknown run is refused by name`() async throws {
         let fixture = Fixture()
         let engine = try Engine.open(fixture.configuration)

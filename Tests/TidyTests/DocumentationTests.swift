@@ -24,18 +24,23 @@ import Testing
         var diagnostics = document.diagnostics
         let parsed = document.root.map { RunbookParser.parse($0) }
         diagnostics += parsed?.diagnostics ?? []
-        let compiled = parsed?.syntax.map { RunbookCompiler.compile($0, path: runbook.path) }
+        let compiled = parsed?.syntax.map {
+            RunbookCompiler.compile($0, path: runbook.path, loader: runbook.loader)
+        }
         diagnostics += compiled?.diagnostics ?? []
         #expect(diagnostics.isEmpty, "\(DiagnosticRenderer(files: [document.file]).render(diagnostics))")
         #expect(compiled?.plan != nil)
     }
 
     @Test(arguments: [
-        "probe", "wait", "run", "approve", "notify", "choose", "for_each", "set", "pause", "finish",
+        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause",
+        "finish",
     ])
     func `each verb has a page with an example of it`(verb: String) throws {
         let page = try Checkout.text(of: "docs/language/\(verb).md")
-        #expect(ShownRunbook.blocks(of: page, in: verb).contains { $0.text.contains("\n    \(verb):") })
+        #expect(
+            ShownRunbook.blocks(of: page, in: verb).contains { $0.text.contains(try Regex("\n +\(verb):")) }
+        )
     }
 
     @Test func `each page of the documentation that another one points at is there`() throws {
@@ -50,6 +55,19 @@ import Testing
 }
 
 extension DocumentationTests.ShownRunbook {
+    /// Finds the runbooks that are shown on the same page, by their names, and those that lie in files.
+    var loader: RunbookLoader {
+        RunbookLoader { [path = self.path] called in
+            let name = called.split(separator: "/").last.map { $0.replacing(".yaml", with: "") } ?? ""
+            if path.hasSuffix(".md"), let page = try? Checkout.text(of: path),
+                let block = Self.blocks(of: page, in: path).first(where: { $0.text.contains("runbook: \(name)\n") })
+            {
+                return SourceFile(path: called, text: block.text)
+            }
+            return (try? Checkout.text(of: called)).map { SourceFile(path: called, text: $0) }
+        }
+    }
+
     /// The runbooks in pages and those in files of their own.
     static func all() throws -> [Self] {
         let blocks = try Checkout.pages().flatMap { self.blocks(of: try Checkout.text(of: $0), in: $0) }

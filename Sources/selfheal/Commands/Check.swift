@@ -46,7 +46,7 @@ struct Check: ParsableCommand {
 
     private func printText(_ loaded: [RunbookFile]) {
         let renderer = DiagnosticRenderer(
-            files: loaded.map(\.file),
+            files: loaded.flatMap(\.files),
             usesColour: Terminal.usesColour(on: STDOUT_FILENO)
         )
         for runbook in loaded {

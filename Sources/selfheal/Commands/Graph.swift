@@ -30,7 +30,7 @@ extension RunbookFile {
     static func loadOrExit(_ path: String) throws -> Plan {
         let loaded = self.load(path)
         guard let plan = loaded.plan else {
-            Terminal.say(DiagnosticRenderer(files: [loaded.file]).render(loaded.diagnostics))
+            Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
             throw ExitCode.answerIsNo
         }
         return plan
@@ -65,15 +65,28 @@ struct MermaidDrawing {
         self.lines.append("  end")
     }
 
+    /// The lists of steps inside a state, each as a box.
+    private mutating func drawInside(_ state: PlanState, indent: Int) {
+        let pad = String(repeating: "  ", count: indent)
+        var boxes: [(String, String, RegionID)] = []
+        switch state.action {
+        case .forEach(let loop): boxes = [("\(state.step)_loop", "for each \(loop.name)", loop.body)]
+        case .parallel(let parallel):
+            boxes = parallel.branches.map { ("\(state.step)_\($0.name)", $0.name, $0.body) }
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .call, .set, .pause, .finish: break
+        }
+        for (name, title, region) in boxes {
+            self.lines.append("\(pad)subgraph \(name) [\"\(title)\"]")
+            self.draw(region, indent: indent + 1)
+            self.lines.append("\(pad)end")
+        }
+    }
+
     private mutating func draw(_ region: RegionID, indent: Int) {
         let pad = String(repeating: "  ", count: indent)
         let states = self.plan[region].states
         for state in states {
-            if case .forEach(let loop) = state.action {
-                self.lines.append("\(pad)subgraph \(state.step)_loop [\"for each \(loop.name)\"]")
-                self.draw(loop.body, indent: indent + 1)
-                self.lines.append("\(pad)end")
-            }
+            self.drawInside(state, indent: indent)
             self.lines.append(pad + self.node(state))
         }
         for state in states {
@@ -92,7 +105,11 @@ struct MermaidDrawing {
             return "\(state.step)[[\"\(label): \(action.effect.rawValue)\"]]:::act"
         case .forEach(let loop):
             return "\(state.step)[/\"\(label) \(loop.name)\"/]"
-        case .probe, .wait, .run, .notify, .set, .pause: return "\(state.step)[\"\(label)\"]"
+        case .request(let action) where action.effect.changesTheWorld:
+            return "\(state.step)[[\"\(label): \(action.effect.rawValue)\"]]:::act"
+        case .call(let call): return "\(state.step)[[\"\(label): \(call.runbook)\"]]"
+        case .parallel: return "\(state.step)[/\"\(label)\"/]"
+        case .probe, .wait, .run, .request, .notify, .set, .pause: return "\(state.step)[\"\(label)\"]"
         }
     }
 
@@ -112,8 +129,14 @@ struct MermaidDrawing {
             let text = label.isEmpty ? "" : "|\"\(label.replacing("\"", with: "#quot;"))\"|"
             self.lines.append("\(pad)\(state.step) -->\(text) \(target)")
         }
-        if case .forEach(let loop) = state.action, let first = self.plan[loop.body].states.first {
-            self.lines.append("\(pad)\(state.step) -.-> \(first.step)")
+        // A called runbook is drawn by drawing its own file.
+        if case .call = state.action {
+            return
+        }
+        for region in state.action.regions {
+            if let first = self.plan[region].states.first {
+                self.lines.append("\(pad)\(state.step) -.-> \(first.step)")
+            }
         }
     }
 }
@@ -130,7 +153,7 @@ extension PlanState {
                 arrows.append((unknown, "unknown"))
             }
             return arrows
-        case .probe, .wait, .run, .approve, .notify, .forEach, .set, .pause:
+        case .probe, .wait, .run, .request, .approve, .notify, .parallel, .forEach, .call, .set, .pause:
             var outcomes: [(Destination, [String])] = [(self.routes.succeeded, [])]
             let others: [(Destination, String)] = [
                 (self.routes.failed, "failed"), (self.routes.timedOut, "timed out"), (self.routes.refused, "refused"),

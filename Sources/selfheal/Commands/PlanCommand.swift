@@ -80,9 +80,14 @@ extension PlanPreview.Step {
     var heading: String {
         let effect: String
         switch self.state.action {
-        case .run(let action):
-            effect = action.effect.changesTheWorld ? "  CHANGES: \(action.effect.rawValue)" : "  reads"
+        case .run, .request:
+            let kind = self.state.action.acting?.effect ?? .changes
+            effect = kind.changesTheWorld ? "  CHANGES: \(kind.rawValue)" : "  reads"
         case .probe, .wait: effect = "  reads"
+        case .call(let action): effect = "  of \(action.runbook)"
+        case .parallel(let action):
+            let needed = action.join.needed(of: action.branches.count)
+            effect = "  \(needed) of \(action.branches.map(\.name).joined(separator: ", "))"
         case .approve, .notify, .choose, .forEach, .set, .pause, .finish: effect = ""
         }
         let time = self.worst == .zero ? "" : "  at most \(self.worst)"
@@ -92,6 +97,9 @@ extension PlanPreview.Step {
 
     var details: [String] {
         var lines: [String] = []
+        if self.isUndo {
+            lines.append("undoes  it, when the run fails and what it did is undone")
+        }
         if let when = self.state.when {
             lines.append("when    \(when.text.shortened(to: PlanCommand.room))")
         }
@@ -207,7 +215,7 @@ extension PlanPreview {
                 JSONMember("commands", .array(commands)),
             ]
             members.append(JSONMember("region", .string(plan[step.region].role.rawValue)))
-            if case .run(let action) = step.state.action {
+            if let action = step.state.action.acting {
                 members.append(JSONMember("effect", .string(action.effect.rawValue)))
             }
             switch step.targets {

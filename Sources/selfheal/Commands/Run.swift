@@ -27,6 +27,12 @@ struct Run: AsyncParsableCommand {
     @Option(name: .customLong("param"), help: "A parameter, as name=value; may be given several times.")
     var parameters: [String] = []
 
+    @Option(
+        name: .customLong("param-file"),
+        help: "A secret parameter, as name=path of the file it is in; may be given several times."
+    )
+    var parameterFiles: [String] = []
+
     @Flag(help: "Probe, print what would be done, and stop where an act's result is needed. Nothing is changed.")
     var dryRun = false
 
@@ -42,6 +48,7 @@ struct Run: AsyncParsableCommand {
             self.file,
             run: RunNaming.fresh(),
             parameters: self.parameters,
+            secretFiles: self.parameterFiles,
             configuration
         ).binding
         if self.dryRun {
@@ -115,18 +122,58 @@ enum ParameterValues {
                     "'\(plan.runbook)' has no parameter '\(name)'; it has \(known.isEmpty ? "none" : known)"
                 )
             }
+            if parameter.kind == .secret {
+                continue
+            }
             guard let fact = ParameterText.fact(value, of: parameter.kind) else {
                 try self.refuse("'\(value)' is no value of '\(name)': it is \(parameter.kind.example)")
             }
             values[name] = fact
         }
-        for parameter in plan.parameters where values[parameter.name] == nil {
+        for parameter in plan.parameters where values[parameter.name] == nil && parameter.kind != .secret {
             guard let value = parameter.defaultValue else {
                 try self.refuse("the parameter '\(parameter.name)' must be given: --param \(parameter.name)=…")
             }
             values[parameter.name] = value
         }
         return values
+    }
+
+    /// Where each secret parameter is found; the secrets themselves are given by no option, because everyone can see those.
+    static func secrets(
+        _ given: [String],
+        files: [String],
+        for plan: Plan
+    ) throws -> [String: SecretReference]? {
+        var references: [String: SecretReference] = [:]
+        let secrets = plan.parameters.filter { $0.kind == .secret }.map(\.name)
+        for text in files {
+            guard let equals = text.firstIndex(of: "="), text.index(after: equals) < text.endIndex else {
+                try self.refuse("'\(text)' names no file; write --param-file name=path")
+            }
+            let name = String(text[..<equals])
+            guard secrets.contains(name) else {
+                try self.refuse("'\(plan.runbook)' has no secret parameter '\(name)'")
+            }
+            references[name] = .file(String(text[text.index(after: equals)...]))
+        }
+        for text in given {
+            guard let equals = text.firstIndex(of: "="), secrets.contains(String(text[..<equals])) else {
+                continue
+            }
+            let name = String(text[..<equals])
+            guard let reference = SecretReference(text: String(text[text.index(after: equals)...])) else {
+                try self.refuse(
+                    "'\(name)' is a secret, and what stands on a command line is none: "
+                        + "write --param-file \(name)=PATH, or --param '\(name)=${VARIABLE}'"
+                )
+            }
+            references[name] = reference
+        }
+        for name in secrets where references[name] == nil {
+            try self.refuse("the secret '\(name)' must be given: --param-file \(name)=PATH")
+        }
+        return references.isEmpty ? nil : references
     }
 
     private static func refuse(_ text: String) throws -> Never {

@@ -106,7 +106,7 @@ struct DryRun {
                 "would do on \(place): \(act.command.text)  (\(act.effectClass.rawValue), step \(act.step))"
             )
             return [
-                .began(act.effect, at: clock.now), .ended(act.effect, CommandReport(.exited(status: 0)), at: clock.now),
+                .began(act.effect, at: clock.now), .ended(act.effect, CommandReport(.exited(status: act.doneStatus)), at: clock.now),
             ]
         case .tell(let notice):
             Terminal.output("would tell \(notice.channels.joined(separator: ", ")): \(notice.message)")
@@ -139,6 +139,16 @@ extension Act.Command {
         case .script(let text, let environment):
             environment.map { "\($0.name)=\(ShellWords.quote($0.value)) " }.joined() + "sh -c "
                 + ShellWords.quote(text.shortened(to: 200))
+        case .request(let request): request.text
         }
+    }
+}
+
+extension Act.Request {
+    /// The request as it may be shown, without its headers' values.
+    var text: String {
+        let headers = self.headers.isEmpty ? "" : "  headers \(self.headers.map(\.name).joined(separator: ", "))"
+        let body = self.body.map { "  body \($0.value.shortened(to: 120))" } ?? ""
+        return "\(self.method) \(self.url)\(headers)\(body)"
     }
 }

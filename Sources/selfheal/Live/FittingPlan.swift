@@ -20,12 +20,13 @@ struct FittingPlan {
         _ path: String,
         run: RunID,
         parameters: [String],
+        secretFiles: [String] = [],
         _ configuration: SelfhealConfiguration,
         incomplete: [IncompleteChannel] = []
     ) throws -> FittingPlan {
         let loaded = RunbookFile.load(path)
         guard let plan = loaded.plan else {
-            Terminal.say(DiagnosticRenderer(files: [loaded.file]).render(loaded.diagnostics))
+            Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
             throw ExitCode.answerIsNo
         }
         let requester = UnixUser.current ?? "unknown"
@@ -36,7 +37,8 @@ struct FittingPlan {
             parameters: try ParameterValues.read(parameters, for: plan),
             inventory: configuration.inventory,
             requestedBy: desk.person(unixUser: requester)?.name ?? PersonName(requester),
-            requesterMayApprove: configuration.requesterMayApprove
+            requesterMayApprove: configuration.requesterMayApprove,
+            secrets: try ParameterValues.secrets(parameters, files: secretFiles, for: plan)
         )
         let preview = PlanPreview(of: binding)
         let fit = PlanFit(
@@ -48,7 +50,7 @@ struct FittingPlan {
         let diagnostics = fit.misfits.map { Diagnostic($0, in: loaded) }.inSourceOrder()
         if !diagnostics.isEmpty {
             let usesColour = Terminal.usesColour(on: STDERR_FILENO)
-            Terminal.say(DiagnosticRenderer(files: [loaded.file], usesColour: usesColour).render(diagnostics))
+            Terminal.say(DiagnosticRenderer(files: loaded.files, usesColour: usesColour).render(diagnostics))
         }
         guard !diagnostics.hasErrors else {
             Terminal.say("nothing was started")

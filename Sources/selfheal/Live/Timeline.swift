@@ -38,13 +38,15 @@ struct Timeline {
         let at = event.moment
         switch event {
         case .started: return [Line(at: at, weight: .main, text: "the run starts")]
+        case .refused(let reason, _): return [Line(at: at, weight: .alarm, text: "the run does not begin: \(reason)")]
         case .resumed: return [Line(at: at, weight: .alarm, text: "an engine takes the run up again")]
         case .began(let effect, _):
             self.begun[effect] = at
             return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): sent")]
         case .ended(let effect, let report, _):
             let took = self.begun[effect].map { " after \(at.elapsed(since: $0).rounded)" } ?? ""
-            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(report.ending.text)\(took)")]
+            let ending = self.acts[effect]?.text(of: report) ?? report.ending.text
+            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(ending)\(took)")]
         case .cancelRequested(let person, let because, _):
             let why = because.isEmpty ? "" : ": \(because)"
             return [Line(at: at, weight: .alarm, text: "cancelled by \(person)\(why)")]
@@ -166,6 +168,16 @@ extension Timeline.Line {
         let padding = String(repeating: " ", count: max(1, 11 - label.count))
         let indent = if case .detail = self.weight { "    " } else { "" }
         return label + padding + indent + self.text
+    }
+}
+
+extension Act {
+    /// How it ended: a request ends with a status of its own kind.
+    fileprivate func text(of report: CommandReport) -> String {
+        guard case .request = self.command, case .exited(let status) = report.ending else {
+            return report.ending.text
+        }
+        return status == 0 ? "no answer" : "answered \(status)"
     }
 }
 
