@@ -55,6 +55,14 @@ let package = Package(
             ["RunVocabulary", "RunbookSource", "RunbookLanguage", "RunPlan", "CELExpressions"]
         ),
         pure("RunCore", ["RunVocabulary", "RunPlan", "CELExpressions"]),
+        pure(
+            "RunbookEditor",
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler",
+                "CELExpressions",
+            ]
+        ),
+        pure("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookEditor"]),
         pure("CommandReceipts", ["RunVocabulary"]),
         pure(
             "SelfhealConfiguration",
@@ -136,7 +144,8 @@ let package = Package(
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
                 "RunCore", "RunSimulator", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
-                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine",
+                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "RunbookEditor",
+                "LanguageServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -194,6 +203,11 @@ let package = Package(
                 "RunbookCompiler",
             ]
         ),
+        tests(
+            "RunbookEditor",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
+        ),
+        tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
         tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),
         tests(

@@ -16,6 +16,8 @@ package struct RunbookCompiler {
     var environment: TypeEnvironment
     var diagnostics: [Diagnostic] = []
     var regions: [PlanRegion] = []
+    /// What each step can see, when an editor wants to know.
+    var names: NameScopes?
 
     package static func compile(_ syntax: RunbookSyntax, path: String) -> (plan: Plan?, diagnostics: [Diagnostic]) {
         var compiler = RunbookCompiler(syntax: syntax, environment: TypeEnvironment(of: syntax))
@@ -27,7 +29,7 @@ package struct RunbookCompiler {
         self.diagnostics.append(diagnostic)
     }
 
-    private mutating func plan(path: String) -> Plan {
+    mutating func plan(path: String) -> Plan {
         self.checkNames()
         let syntax = self.syntax
         var plan = Plan(
