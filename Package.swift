@@ -146,6 +146,7 @@ let package = Package(
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "RunbookEditor",
                 "LanguageServer",
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

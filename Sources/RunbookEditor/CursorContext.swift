@@ -23,6 +23,7 @@ package struct CursorContext: Hashable, Sendable {
     package var siblings: [String: String] = [:]
     /// The steps around the cursor, the innermost last.
     package var steps: [String] = []
+    package var isComment = false
 
     package init(file: SourceFile, utf8Offset: Int) {
         let cursor = file.position(atUTF8Offset: utf8Offset)
@@ -36,6 +37,7 @@ package struct CursorContext: Hashable, Sendable {
         self.path = reader.path
         self.mayBeKey = reader.mayBeKey
         self.typed = reader.typed
+        self.isComment = reader.isComment
         reader.readBehind((cursor.line + 1...max(cursor.line + 1, file.lineCount)).lazy.map { file.line($0) })
         self.siblings = reader.siblings
         self.steps = reader.levels.compactMap { $0.keys["id"] }
@@ -57,6 +59,7 @@ private struct ContextReader {
     private(set) var levels: [Level] = []
     private(set) var typed = ""
     private(set) var mayBeKey = true
+    private(set) var isComment = false
     /// The column of the key whose block text we are in.
     private var block: Int?
     private var blockText = ""
@@ -137,7 +140,7 @@ private struct ContextReader {
         }
         let rest = line.dropFirst(column)
         if rest.hasPrefix("#") || rest.hasPrefix("---") {
-            self.mayBeKey = !rest.hasPrefix("#")
+            self.isComment = isLast
             return false
         }
         self.close(to: column, isDash: Self.isDash(rest), isBlank: rest.isEmpty)

@@ -119,7 +119,14 @@ struct ExpressionCursor {
     /// The names, calls and indices in a row that end before `end`.
     private static func chain(endingAt end: Int, in characters: [Character]) -> String {
         var start = end
+        var isBehindDot = true
         while start > 0 {
+            // A chain may go on in the next line, before its dot.
+            while isBehindDot, start > 0, characters[start - 1].isWhitespace { start -= 1 }
+            guard start > 0 else {
+                break
+            }
+            isBehindDot = characters[start - 1] == "."
             let character = characters[start - 1]
             if Self.isWord(character) || character == "." {
                 start -= 1

@@ -39,7 +39,7 @@ extension RunbookDocument {
         guard self.isRunbook || context.path.isEmpty else {
             return ([], replaced)
         }
-        guard let rule = self.rule(at: context.path) else {
+        guard !context.isComment, let rule = self.rule(at: context.path) else {
             return ([], replaced)
         }
         if context.mayBeKey {
