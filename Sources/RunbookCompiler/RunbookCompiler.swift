@@ -225,11 +225,21 @@ package struct RunbookCompiler {
         in scope: TypeScope
     ) -> (expression: Expression, type: CELType) {
         let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
-        for problem in problems {
+        for problem in problems where !Self.isEcho(problem, among: problems) {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
         }
         let reads = FactReads.names(readBy: cel.root, among: scope.nodeNames(in: cel))
         return (Expression(cel, place: Place(syntax.span), reads: reads), found)
+    }
+
+    /// Where a macro is misspelt, its variable is unknown in what follows.
+    private static func isEcho(_ problem: CELProblem, among problems: [CELProblem]) -> Bool {
+        problem.kind == .unknownName
+            && problems.contains { other in
+                let macros = CELMacro.Name.allCases.map { "did you mean '\($0.rawValue)'?" }
+                return other.kind == .unknownFunction && other.range.upperBound <= problem.range.lowerBound
+                    && macros.contains(other.help ?? "")
+            }
     }
 
     mutating func template(_ syntax: TemplateSyntax, in scope: TypeScope) -> Template? {

@@ -51,7 +51,7 @@ package struct RunbookDocument {
             self.diagnostics += meaning
             self.lastNames = names
         }
-        self.diagnostics = self.diagnostics.inSourceOrder()
+        self.diagnostics = self.diagnostics.inSourceOrder().withoutEchoes()
     }
 
     /// Whether the file says that it is a runbook: editors hand us every YAML file there is.
@@ -161,8 +161,9 @@ extension RunbookDocument {
                 )
             }
         case 204: return self.fix(adding: "max_visits: 3", to: diagnostic.notes.first?.span, diagnostic)
-        case 222: return self.fix(adding: "timeout: 5m", to: self.step(around: diagnostic.span), diagnostic)
-        case 223: return self.fix(adding: "on_timeout: refused", to: nil, diagnostic)
+        // A gate's timeout stands inside it, beside 'on_timeout', on a line that may be anywhere.
+        case 222 where !diagnostic.message.contains("'approve'"):
+            return self.fix(adding: "timeout: 5m", to: self.step(around: diagnostic.span), diagnostic)
         default: return []
         }
     }

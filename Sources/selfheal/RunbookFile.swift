@@ -36,7 +36,7 @@ struct RunbookFile {
             diagnostics += compiled.diagnostics
             plan = diagnostics.hasErrors ? nil : compiled.plan
         }
-        return RunbookFile(file: document.file, diagnostics: diagnostics.inSourceOrder(), plan: plan)
+        return RunbookFile(file: document.file, diagnostics: diagnostics.inSourceOrder().withoutEchoes(), plan: plan)
     }
 }
 

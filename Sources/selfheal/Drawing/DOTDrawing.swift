@@ -73,7 +73,7 @@ struct DOTDrawing {
             if let title = node.title {
                 lines += title.wrapped(to: Self.labelWidth)
             }
-            if !word.isEmpty {
+            if word != node.name {
                 lines.append("[\(word)]")
             }
             return "shape=\(shape), label=\(Self.quoted(lines)), fillcolor=\"\(colour)\"\(more)"
@@ -85,7 +85,7 @@ struct DOTDrawing {
         case .gate(let needed): return attributes("hexagon", "approve: \(needed)", "#fff2a8", ", penwidth=2")
         case .choice: return "shape=diamond, label=\(Self.quoted(node.name)), fillcolor=\"#f0e6fa\", margin=\"0.02,0.02\""
         case .loop(let elements):
-            return attributes("parallelogram", "for each \(elements.shortened(to: Self.labelWidth))", "#e6e6e6")
+            return attributes("box3d", "for each \(elements.shortened(to: Self.labelWidth))", "#e6e6e6")
         case .tell: return attributes("note", "notify", "#ffffff")
         case .plain(let verb): return attributes("box", verb, "#ffffff")
         case .end(let outcome):
