@@ -55,6 +55,14 @@ let package = Package(
             ["RunVocabulary", "RunbookSource", "RunbookLanguage", "RunPlan", "CELExpressions"]
         ),
         pure("RunCore", ["RunVocabulary", "RunPlan", "CELExpressions"]),
+        pure(
+            "RunbookEditor",
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler",
+                "CELExpressions",
+            ]
+        ),
+        pure("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookEditor"]),
         pure("CommandReceipts", ["RunVocabulary"]),
         pure("Doctor", ["RunVocabulary"]),
         pure(
@@ -137,7 +145,9 @@ let package = Package(
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
                 "RunCore", "RunSimulator", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
-                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor",
+                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
+                "LanguageServer",
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -201,6 +211,11 @@ let package = Package(
                 "RunbookCompiler", "RunTestSupport",
             ]
         ),
+        tests(
+            "RunbookEditor",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
+        ),
+        tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
         tests("Doctor", ["RunVocabulary"]),
         tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),

@@ -15,7 +15,9 @@ extension RunbookCompiler {
         }
         let graph = StateGraph(states.map { $0.destinations() })
         let reached = graph.reachable(from: 0)
-        for index in states.indices.dropFirst() where !reached.contains(index) {
+        // Where a step leads that could not be read, nobody knows.
+        let isWhole = !steps.contains { $0.mayLeadAnywhere }
+        for index in states.indices.dropFirst() where isWhole && !reached.contains(index) {
             // One message for the first of a row: the others are unreachable because of it.
             let isFirst = reached.contains(index - 1) || !states[index - 1].destinations().contains(index)
             if isFirst, !steps[index].name.value.isEmpty {
@@ -161,6 +163,15 @@ extension PlanState {
 }
 
 extension StepSyntax {
+    /// Whether a mistake, which has been reported, hides where the step leads.
+    fileprivate var mayLeadAnywhere: Bool {
+        switch self.verb {
+        case .invalid: true
+        case .choose(let choose): choose.isIncomplete || choose.branches.contains { $0.next == nil }
+        default: false
+        }
+    }
+
     /// Where the step names another one as what comes next.
     func place(ofJumpTo name: String) -> SourceSpan? {
         var places = [self.next] + self.routes.map(\.step)

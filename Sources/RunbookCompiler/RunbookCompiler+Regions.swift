@@ -62,6 +62,7 @@ extension RunbookCompiler {
     }
 
     mutating func state(_ step: StepSyntax, _ scope: inout RegionScope) -> PlanState {
+        self.names?.record(step, scope.types)
         let when = step.when.flatMap { self.expression($0, expecting: .bool, in: scope.types) }
         let action = self.action(step, &scope)
         var state = PlanState(

@@ -29,6 +29,8 @@ package struct RunbookCompiler {
     var isSending = false
     /// What the runbooks lock that are called.
     var calledLocks: [PlanLock] = []
+    /// What each step can see, when an editor wants to know.
+    var names: NameScopes?
 
     init(syntax: RunbookSyntax, path: String, loader: RunbookLoader) {
         self.syntax = syntax
@@ -277,11 +279,21 @@ package struct RunbookCompiler {
         self.parameterUse.note([cel])
         self.checkSecrets(cel) { syntax.span(of: $0) }
         let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
-        for problem in problems {
+        for problem in problems where !Self.isEcho(problem, among: problems) {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
         }
         let reads = FactReads.names(readBy: cel.root, among: scope.nodeNames(in: cel))
         return (Expression(cel, place: Place(syntax.span), reads: reads), found)
+    }
+
+    /// Where a macro is misspelt, its variable is unknown in what follows.
+    private static func isEcho(_ problem: CELProblem, among problems: [CELProblem]) -> Bool {
+        problem.kind == .unknownName
+            && problems.contains { other in
+                let macros = CELMacro.Name.allCases.map { "did you mean '\($0.rawValue)'?" }
+                return other.kind == .unknownFunction && other.range.upperBound <= problem.range.lowerBound
+                    && macros.contains(other.help ?? "")
+            }
     }
 
     mutating func template(_ syntax: TemplateSyntax, in scope: TypeScope) -> Template? {

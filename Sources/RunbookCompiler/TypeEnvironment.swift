@@ -177,7 +177,8 @@ struct TypeScope {
         return self.steps.types[name].map { .record($0) }
     }
 
-    private var wholeEnvironment: CELEnvironment {
+    /// Every name; costs as much as there are steps.
+    var wholeEnvironment: CELEnvironment {
         var variables = self.variables
         if !self.lists.isEmpty {
             let steps = self.steps.names.compactMap { name in self.type(ofStep: name).map { (name, $0) } }

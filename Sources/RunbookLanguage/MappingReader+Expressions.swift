@@ -8,13 +8,17 @@ import RunbookYAML
 
 /// What only a runbook has: durations, shares of targets, expressions and templates.
 extension MappingReader {
+    /// A duration that is wrong is reported and read as a second, so that nobody takes it for missing.
     mutating func duration(_ key: String) -> Spanned<Milliseconds>? {
-        guard let text = self.text(key) else {
+        guard let node = self.take(key) else {
             return nil
+        }
+        guard let text = self.text(node, key) else {
+            return Spanned(.seconds(1), at: node.span)
         }
         guard let duration = Milliseconds(text: text.value) else {
             self.sink.report(.badDuration(text.value, at: text.span))
-            return nil
+            return Spanned(.seconds(1), at: text.span)
         }
         return Spanned(duration, at: text.span)
     }

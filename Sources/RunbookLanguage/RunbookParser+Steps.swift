@@ -101,6 +101,8 @@ extension RunbookParser {
             self.sink.report(
                 .severalVerbs(word, second.text, in: reader.what, at: second.span, first: pair.key.span)
             )
+            // Whether the other keys fit cannot be said of two steps in one.
+            return Spanned(.invalid, at: pair.key.span)
         }
         if word == "for_each" {
             _ = reader.take("steps")

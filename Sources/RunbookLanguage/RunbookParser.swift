@@ -14,6 +14,15 @@ package struct RunbookParser {
 
     /// - Returns: what could be read, however wrong, and what is wrong with it; no syntax tree when not even a name was found.
     package static func parse(_ root: YAMLNode) -> (syntax: RunbookSyntax?, diagnostics: [Diagnostic]) {
+        let (syntax, diagnostics) = self.parseAsWritten(root)
+        guard let misspelt = MisspeltKeys(diagnostics) else {
+            return (syntax, diagnostics)
+        }
+        let (meant, others) = self.parseAsWritten(misspelt.corrected(root))
+        return (meant, (misspelt.diagnostics + others.filter { !misspelt.diagnostics.contains($0) }).inSourceOrder())
+    }
+
+    private static func parseAsWritten(_ root: YAMLNode) -> (syntax: RunbookSyntax?, diagnostics: [Diagnostic]) {
         let sink = DiagnosticSink()
         let syntax = RunbookParser(sink: sink).runbook(root)
         return (syntax, sink.diagnostics)

@@ -36,6 +36,14 @@ package enum DidYouMean {
         self.suggestion(for: name, among: candidates).map { "did you mean '\($0)'?" }
     }
 
+    /// What ``help(for:among:)`` suggested, read from the help.
+    static func suggestion(inHelp help: String) -> String? {
+        let (opening, closing) = ("did you mean '", "'?")
+        guard help.hasPrefix(opening), help.hasSuffix(closing) else { return nil }
+        let name = help.dropFirst(opening.count).dropLast(closing.count)
+        return name.isEmpty || name.contains("'") ? nil : String(name)
+    }
+
     private static func folded(_ name: String) -> [UInt32] {
         name.lowercased().unicodeScalars.map { $0 == "-" || $0 == " " ? 0x5F : $0.value }
     }
@@ -59,5 +67,12 @@ package enum DidYouMean {
             previous = current
         }
         return previous[b.count] <= limit ? previous[b.count] : nil
+    }
+}
+
+extension Diagnostic {
+    /// The word to be written instead of the one at ``span``, when there is one that was probably meant.
+    package var suggestion: String? {
+        self.help.flatMap { DidYouMean.suggestion(inHelp: $0) }
     }
 }

@@ -83,7 +83,7 @@ struct RunbookFile {
         let selections = (root["targets"]?.mapping ?? []).map { ($0.key.text, $0.key.span) }
         return RunbookFile(
             file: document.file,
-            diagnostics: Silences.apply(to: diagnostics.inSourceOrder(), in: document.file),
+            diagnostics: Silences.apply(to: diagnostics.inSourceOrder().withoutEchoes(), in: document.file),
             plan: plan,
             selections: Dictionary(selections) { first, _ in first },
             called: called.files

@@ -13,7 +13,9 @@ struct Selfheal: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Runbooks",
-                subcommands: [Check.self, Eval.self, Explain.self, Graph.self, PlanCommand.self, Simulate.self]
+                subcommands: [
+                    Check.self, Eval.self, Explain.self, Graph.self, LSP.self, New.self, PlanCommand.self, Simulate.self,
+                ]
             ),
             CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Runs.self, Show.self]),
             CommandGroup(name: "Surroundings", subcommands: [DoctorCommand.self, ProbeCommand.self]),

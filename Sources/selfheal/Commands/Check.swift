@@ -11,12 +11,16 @@ struct Check: ParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable {
         case text
         case json
+        case sarif
         case github
     }
 
     static let configuration = CommandConfiguration(
         abstract: "Find every mistake in runbooks, and in a configuration.",
-        discussion: "Exit status: 0 when there is no error, 1 when there is one, 2 when a file was not named."
+        discussion: """
+            Exit status: 0 when there is no error, 1 when there is one, 2 when no file was named. \
+            With --watch it goes on until Ctrl-C.
+            """
     )
 
     @Argument(help: "The runbooks' files.")
@@ -28,20 +32,48 @@ struct Check: ParsableCommand {
     @Flag(help: "Treat warnings as errors.")
     var strict = false
 
+    @Flag(help: "Check again whenever a file changes.")
+    var watch = false
+
+    func validate() throws {
+        guard !self.watch || self.format == .text else {
+            throw ValidationError("--watch prints text: take --format away")
+        }
+    }
+
     func run() throws {
-        let loaded = self.files.map { RunbookFile.loadToCheck($0) }
+        let isFine = self.check(self.files)
+        if self.watch {
+            try FileWatch(self.files).forEachChange { changed in
+                Terminal.say("")
+                _ = self.check(changed)
+            }
+        } else if !isFine {
+            throw ExitCode.answerIsNo
+        }
+    }
+
+    /// Whether there is nothing to answer for.
+    private func check(_ files: [String]) -> Bool {
+        let loaded = files.map { RunbookFile.loadToCheck($0) }
+        let all = loaded.flatMap(\.diagnostics)
         switch self.format {
         case .text: self.printText(loaded)
-        case .json: Terminal.output(JSON.array(loaded.flatMap(\.diagnostics).map(\.json)).prettyText)
+        case .json: Terminal.output(JSON.array(all.map(\.json)).prettyText)
+        case .sarif:
+            let log = SARIF.log(
+                all,
+                files: loaded.map(\.file),
+                version: Selfheal.version,
+                page: { DiagnosticPages.page($0) }
+            )
+            Terminal.output(log.prettyText)
         case .github:
-            for diagnostic in loaded.flatMap(\.diagnostics) {
+            for diagnostic in all {
                 Terminal.output(DiagnosticRenderer.githubAnnotation(diagnostic))
             }
         }
-        let all = loaded.flatMap(\.diagnostics)
-        if all.hasErrors || self.strict && !all.isEmpty {
-            throw ExitCode.answerIsNo
-        }
+        return !(all.hasErrors || self.strict && !all.isEmpty)
     }
 
     private func printText(_ loaded: [RunbookFile]) {

@@ -2,16 +2,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import RunPlan
-import RunVocabulary
 import RunbookSource
+import Subprocess
 
-struct Graph: ParsableCommand {
+struct Graph: AsyncParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable {
         case mermaid
+        case dot
+        case svg
     }
 
-    static let configuration = CommandConfiguration(abstract: "Draw a runbook as the state machine it becomes.")
+    static let configuration = CommandConfiguration(
+        abstract: "Draw a runbook as the state machine it becomes.",
+        discussion: "'svg' is drawn by Graphviz (Debian package: graphviz)."
+    )
 
     @Argument(help: "The runbook's file.")
     var file: String
@@ -19,9 +25,43 @@ struct Graph: ParsableCommand {
     @Option(help: "The language of the drawing.")
     var format = Format.mermaid
 
-    func run() throws {
+    /// Graphviz needs seconds for thousands of steps, and nobody looks at such a drawing.
+    private static let stepLimit = 2_000
+    private static let sizeLimit = 64 << 20
+
+    func run() async throws {
         let plan = try RunbookFile.loadOrExit(self.file)
-        Terminal.output(MermaidDrawing(of: plan).text)
+        let drawing = PlanDrawing(of: plan)
+        switch self.format {
+        case .mermaid: Terminal.output(MermaidDrawing(of: drawing).text)
+        case .dot: Terminal.output(DOTDrawing(of: drawing).text)
+        case .svg: try await self.drawSVG(DOTDrawing(of: drawing).text, of: plan)
+        }
+    }
+
+    private func drawSVG(_ text: String, of plan: Plan) async throws {
+        let count = plan.regions.reduce(0) { $0 + $1.states.count }
+        guard count <= Self.stepLimit else {
+            Terminal.say("\(count) steps are too many to draw; at most \(Self.stepLimit)")
+            throw ExitCode.answerIsNo
+        }
+        do {
+            let result = try await Subprocess.run(
+                .name("dot"),
+                arguments: ["-Tsvg"],
+                input: .string(text),
+                output: .string(limit: Self.sizeLimit),
+                error: .string(limit: 64 << 10)
+            )
+            guard result.terminationStatus.isSuccess else {
+                Terminal.say("Graphviz failed (\(result.terminationStatus)): \(result.standardError)")
+                throw ExitCode.weFailed
+            }
+            Terminal.write(result.standardOutput, to: STDOUT_FILENO)
+        } catch let error as SubprocessError where error.code == .executableNotFound {
+            Terminal.say("Graphviz is not installed: apt-get install graphviz, or take '--format dot'")
+            throw ExitCode.weFailed
+        }
     }
 }
 
@@ -34,149 +74,5 @@ extension RunbookFile {
             throw ExitCode.answerIsNo
         }
         return plan
-    }
-}
-
-/// A plan as a Mermaid flowchart: gates are hexagons, acts are framed twice, loops are boxes around their steps.
-struct MermaidDrawing {
-    private let plan: Plan
-    private var lines: [String] = ["flowchart TD"]
-
-    init(of plan: Plan) {
-        self.plan = plan
-        self.draw(Plan.main, indent: 1)
-        if let region = plan.onFailure {
-            self.drawBox("on_failure", region)
-        }
-        if let region = plan.finally {
-            self.drawBox("finally", region)
-        }
-        self.lines.append("  classDef act stroke-width:3px")
-        self.lines.append("  classDef gate stroke-dasharray:4")
-    }
-
-    var text: String {
-        self.lines.joined(separator: "\n")
-    }
-
-    private mutating func drawBox(_ title: String, _ region: RegionID) {
-        self.lines.append("  subgraph \(title)")
-        self.draw(region, indent: 2)
-        self.lines.append("  end")
-    }
-
-    /// The lists of steps inside a state, each as a box.
-    private mutating func drawInside(_ state: PlanState, indent: Int) {
-        let pad = String(repeating: "  ", count: indent)
-        var boxes: [(String, String, RegionID)] = []
-        switch state.action {
-        case .forEach(let loop): boxes = [("\(state.step)_loop", "for each \(loop.name)", loop.body)]
-        case .parallel(let parallel):
-            boxes = parallel.branches.map { ("\(state.step)_\($0.name)", $0.name, $0.body) }
-        case .probe, .wait, .run, .request, .approve, .notify, .choose, .call, .set, .pause, .finish: break
-        }
-        for (name, title, region) in boxes {
-            self.lines.append("\(pad)subgraph \(name) [\"\(title)\"]")
-            self.draw(region, indent: indent + 1)
-            self.lines.append("\(pad)end")
-        }
-    }
-
-    private mutating func draw(_ region: RegionID, indent: Int) {
-        let pad = String(repeating: "  ", count: indent)
-        let states = self.plan[region].states
-        for state in states {
-            self.drawInside(state, indent: indent)
-            self.lines.append(pad + self.node(state))
-        }
-        for state in states {
-            self.drawArrows(of: state, among: states, region, pad)
-        }
-    }
-
-    private func node(_ state: PlanState) -> String {
-        let label = "\(state.title ?? state.step.text)<br/><small>\(state.action.verb)</small>"
-            .replacing("\"", with: "#quot;")
-        switch state.action {
-        case .approve: return "\(state.step){{\"\(label)\"}}:::gate"
-        case .choose: return "\(state.step){\"\(label)\"}"
-        case .finish(let outcome, _): return "\(state.step)([\"\(outcome.rawValue)\"])"
-        case .run(let action) where action.effect.changesTheWorld:
-            return "\(state.step)[[\"\(label): \(action.effect.rawValue)\"]]:::act"
-        case .forEach(let loop):
-            return "\(state.step)[/\"\(label) \(loop.name)\"/]"
-        case .request(let action) where action.effect.changesTheWorld:
-            return "\(state.step)[[\"\(label): \(action.effect.rawValue)\"]]:::act"
-        case .call(let call): return "\(state.step)[[\"\(label): \(call.runbook)\"]]"
-        case .parallel: return "\(state.step)[/\"\(label)\"/]"
-        case .probe, .wait, .run, .request, .notify, .set, .pause: return "\(state.step)[\"\(label)\"]"
-        }
-    }
-
-    private mutating func drawArrows(
-        of state: PlanState,
-        among states: [PlanState],
-        _ region: RegionID,
-        _ pad: String
-    ) {
-        for (destination, label) in state.arrows {
-            let target: String
-            switch destination {
-            case .state(let index): target = states[index].step.text
-            case .end where self.plan[region].role == .main: target = "succeeded([\"succeeded\"])"
-            case .end, .fail: continue
-            }
-            let text = label.isEmpty ? "" : "|\"\(label.replacing("\"", with: "#quot;"))\"|"
-            self.lines.append("\(pad)\(state.step) -->\(text) \(target)")
-        }
-        // A called runbook is drawn by drawing its own file.
-        if case .call = state.action {
-            return
-        }
-        for region in state.action.regions {
-            if let first = self.plan[region].states.first {
-                self.lines.append("\(pad)\(state.step) -.-> \(first.step)")
-            }
-        }
-    }
-}
-
-extension PlanState {
-    /// Where the state leads, with what is written on the arrow; outcomes that share a destination share an arrow.
-    var arrows: [(Destination, String)] {
-        switch self.action {
-        case .finish: return []
-        case .choose(let action):
-            var arrows = action.branches.map { ($0.next, $0.when.text.shortened(to: 60)) }
-            arrows.append((action.otherwise, "otherwise"))
-            if let unknown = action.ifUnknown {
-                arrows.append((unknown, "unknown"))
-            }
-            return arrows
-        case .probe, .wait, .run, .request, .approve, .notify, .parallel, .forEach, .call, .set, .pause:
-            var outcomes: [(Destination, [String])] = [(self.routes.succeeded, [])]
-            let others: [(Destination, String)] = [
-                (self.routes.failed, "failed"), (self.routes.timedOut, "timed out"), (self.routes.refused, "refused"),
-            ]
-            for (destination, word) in others where destination != self.routes.succeeded {
-                if let index = outcomes.firstIndex(where: { $0.0 == destination }) {
-                    outcomes[index].1.append(word)
-                } else {
-                    outcomes.append((destination, [word]))
-                }
-            }
-            if let doubt = self.routes.inDoubt {
-                outcomes.append((doubt, ["in doubt"]))
-            }
-            return outcomes.map { ($0.0, $0.1.joined(separator: ", ")) }
-        }
-    }
-}
-
-extension String {
-    /// At most `limit` characters on one line.
-    func shortened(to limit: Int) -> String {
-        let line = self.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        return line.count <= limit ? line : line.prefix(limit - 1) + "…"
     }
 }

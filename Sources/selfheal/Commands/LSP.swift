@@ -1,0 +1,71 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import LanguageServer
+import RunVocabulary
+import RunbookEditor
+
+struct LSP: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lsp",
+        abstract: "Serve an editor: the Language Server Protocol on standard input and output.",
+        discussion: "Editors start it themselves; docs/editors.md shows how to set them up."
+    )
+
+    @Flag(help: "Ignored: it is the only way, and some editors ask for it.")
+    var stdio = false
+
+    func run() throws {
+        guard let schema = SharedFiles.read("schemas/runbook.schema.json"),
+            let grammar = RunbookGrammar(schema: schema)
+        else {
+            Terminal.say("schemas/runbook.schema.json is not beside the program; SELFHEAL_SHARE names its folder")
+            throw ExitCode.weFailed
+        }
+        var server = LanguageServer(
+            LanguageServer.Configuration(version: Selfheal.version, grammar: grammar) { verb in
+                SharedFiles.read("docs/language/\(verb).md").map { String(decoding: $0, as: UTF8.self) }
+            }
+        )
+        var framing = MessageFraming()
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        while let count = Self.read(into: &buffer) {
+            for frame in framing.feed(buffer[..<count]) {
+                for message in server.handle(frame) {
+                    Self.send(message)
+                }
+                if let status = server.exitStatus {
+                    throw ExitCode(status)
+                }
+            }
+            // A burst of key presses is looked at once, when all of it is here.
+            guard !Self.hasMore else {
+                continue
+            }
+            for message in server.tellDiagnostics() {
+                Self.send(message)
+            }
+        }
+        // The editor went away without a word.
+        throw ExitCode.answerIsNo
+    }
+
+    private static func read(into buffer: inout [UInt8]) -> Int? {
+        while true {
+            let count = buffer.withUnsafeMutableBytes { Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            return count > 0 ? count : nil
+        }
+    }
+
+    private static var hasMore: Bool {
+        var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        return poll(&input, 1, 0) > 0 && input.revents & Int16(POLLIN) != 0
+    }
+
+    private static func send(_ message: JSON) {
+        Terminal.write(MessageFraming.frame(message), to: STDOUT_FILENO)
+    }
+}
