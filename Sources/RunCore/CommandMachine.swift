@@ -184,3 +184,25 @@ struct CommandMachine: Hashable, Sendable {
         return failures.allSatisfy { $0 == .timedOut } ? .timedOut : .failed
     }
 }
+
+// MARK: - What the verifier reads
+
+extension CommandMachine {
+    func mix(into fingerprint: inout StateFingerprint) {
+        for lane in self.lanes {
+            lane.mix(into: &fingerprint)
+        }
+        fingerprint.mix(UInt64(self.active.lowerBound) << 32 | UInt64(self.active.upperBound))
+        fingerprint.mix(self.restUntil != nil)
+        fingerprint.mix(self.haltReason != nil)
+        fingerprint.mix(self.isStopping)
+    }
+
+    var givesUpAt: [Instant] {
+        self.lanes.compactMap(\.givesUpAt)
+    }
+
+    var wakeUps: [Instant] {
+        self.lanes.compactMap(\.wakeAt) + (self.restUntil.map { [$0] } ?? [])
+    }
+}

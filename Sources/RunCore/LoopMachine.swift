@@ -214,3 +214,27 @@ struct LoopMachine: Hashable, Sendable {
         return completion
     }
 }
+
+// MARK: - What the verifier reads
+
+extension LoopMachine {
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, _ context: RunContext) {
+        fingerprint.mix(self.elements, view)
+        fingerprint.mix(UInt64(self.next) << 32 | UInt64(self.failures))
+        for index in self.outcomes.keys.sorted() {
+            fingerprint.mix(UInt64(index))
+            fingerprint.mix(self.outcomes[index]?.rawValue ?? "")
+        }
+        fingerprint.mix(self.restUntil != nil)
+        fingerprint.mix(self.isStopping)
+        fingerprint.mix(self.finish?.outcome.rawValue ?? "")
+        for iteration in self.running {
+            fingerprint.mix(UInt64(iteration.index))
+            iteration.sequence.mix(into: &fingerprint, view, context, isOutermost: false)
+        }
+    }
+
+    var restsUntil: Instant? {
+        self.restUntil
+    }
+}

@@ -61,6 +61,7 @@ package struct PlanPreview: Sendable {
     package private(set) var steps: [Step] = []
     /// Of the main list; the lists at the end of a run come on top.
     package private(set) var worst = Milliseconds.zero
+    private var worstAtTheEnd = Milliseconds.zero
     /// The step that takes the largest part of it.
     package private(set) var dominating: StepName?
 
@@ -81,8 +82,17 @@ package struct PlanPreview: Sendable {
         self.worst = worst
         self.dominating = dominating
         for region in [self.plan.onFailure, self.plan.finally].compactMap({ $0 }) {
-            _ = self.add(region, depth: 0)
+            self.worstAtTheEnd = self.worstAtTheEnd + self.add(region, depth: 0).worst
         }
+    }
+
+    /// The longest that the whole run can take: the main list, cut short by the run's deadline, then the lists at its end.
+    ///
+    /// What is in flight when a deadline passes is given time to stop. Waiting for a person to settle what is in doubt has no bound but
+    /// the deadline.
+    package var longest: Milliseconds {
+        let main = self.plan.deadline.map { min(self.worst, $0 + Self.stopping) } ?? self.worst
+        return main + self.worstAtTheEnd
     }
 
     // MARK: Regions

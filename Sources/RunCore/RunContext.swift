@@ -162,7 +162,7 @@ struct RunContext: Hashable, Sendable {
         return nodes.sorted()
     }
 
-    private func isStale(_ node: NodeName) -> Bool {
+    func isStale(_ node: NodeName) -> Bool {
         guard let observation = self.observations[node] else {
             return true
         }
@@ -377,6 +377,57 @@ enum Verdict: Hashable, Sendable {
         case .bool(false): self = .fails
         case .unknown(let unknown): self = .unknown(reason: unknown.description)
         default: self = .unknown(reason: "'\(expression.text)' is no condition")
+        }
+    }
+}
+
+// MARK: - What the verifier reads
+
+extension RunContext {
+    /// Mixes what may decide something later: no counters, no absolute times, and no facts that would be looked up anew.
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, isAfterMain: Bool) {
+        for scope in self.scopes {
+            scope.mix(into: &fingerprint, view, live: isAfterMain ? view.liveAtTheEnd : view.liveAnywhere)
+        }
+        if view.readsReason {
+            fingerprint.mix(self.failedStep)
+            fingerprint.mix(self.reason)
+        }
+        if view.readsElapsed {
+            fingerprint.mix(UInt64(bitPattern: self.now.elapsed(since: self.startedAt).count))
+        }
+        for name in self.observations.keys.sorted() {
+            guard let observation = self.observations[name] else {
+                continue
+            }
+            let isStale = self.isStale(name)
+            guard !isStale || view.readsStaleFacts else {
+                continue
+            }
+            fingerprint.mix(name.text)
+            fingerprint.mix(UInt64(bitPattern: isStale ? -1 : self.now.elapsed(since: observation.at).count))
+            fingerprint.mix(observation.facts)
+        }
+    }
+}
+
+extension Scope {
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, live: PlanRelevance.Names) {
+        for name in live.steps {
+            guard let record = self.records[name] else {
+                continue
+            }
+            fingerprint.mix(name.text)
+            fingerprint.mix(record.outcome?.rawValue ?? "")
+            fingerprint.mix(record.results, view)
+            fingerprint.mix(record.items, view)
+        }
+        for name in live.variables {
+            guard let value = self.variables[name] else {
+                continue
+            }
+            fingerprint.mix(name)
+            fingerprint.mix(value, view)
         }
     }
 }

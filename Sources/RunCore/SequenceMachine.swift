@@ -235,3 +235,30 @@ struct StepCompletion: Hashable, Sendable {
         self.reason = reason
     }
 }
+
+// MARK: - What the verifier reads
+
+extension SequenceMachine {
+    func mix(
+        into fingerprint: inout StateFingerprint,
+        _ view: PlanRelevance,
+        _ context: RunContext,
+        isOutermost: Bool
+    ) {
+        fingerprint.mix(UInt64(self.region.index))
+        fingerprint.mix(self.prefix)
+        fingerprint.mix(self.isCancelling)
+        if view.isEnteredAgain(self.region) {
+            for index in self.visits.keys.sorted() {
+                fingerprint.mix(UInt64(index) << 32 | UInt64(self.visits[index] ?? 0))
+            }
+        }
+        let live = self.step.map { view.live(at: $0.state) } ?? view.liveAnywhere
+        self.scope.mix(into: &fingerprint, view, live: live)
+        guard let step = self.step else {
+            fingerprint.mix(0)
+            return
+        }
+        step.mix(into: &fingerprint, view, context)
+    }
+}

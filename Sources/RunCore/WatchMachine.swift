@@ -148,3 +148,28 @@ extension WaitAction {
         return unknown.map { .unknown(reason: $0) } ?? .holds
     }
 }
+
+// MARK: - What the verifier reads
+
+extension WatchMachine {
+    /// How long it has waited is left out: from any look on, the time may be up.
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance) {
+        switch self.phase {
+        case .looking: fingerprint.mix(1)
+        case .observing:
+            fingerprint.mix(2)
+            fingerprint.mix(self.reports)
+        case .resting:
+            fingerprint.mix(3)
+            // The last reports are the step's results when the time is up.
+            fingerprint.mix(self.reports)
+        }
+        fingerprint.mix(UInt64(self.streak))
+        fingerprint.mix(self.order)
+    }
+
+    /// When it gives up, while it rests between two looks.
+    var givesUpAt: Instant? {
+        if case .resting = self.phase { self.until } else { nil }
+    }
+}

@@ -337,9 +337,16 @@ package struct PlanTrigger: Hashable, Sendable, Codable {
 /// What must hold on every path; checked for meaning when the runbook is compiled, and proved by the verifier.
 package enum PlanProperty: Hashable, Sendable, Codable {
     case neverStep(step: StepName, unless: Expression)
+    /// Judged on the world itself instead of on what the run had seen.
+    case neverInTruth(step: StepName, unless: Expression)
+    /// No act of one while an act of the other is under way; a step named twice: no two acts of it.
+    case neverTogether([StepName])
     case before(first: StepName, then: StepName)
     case atMost(downByUs: Int, of: String)
     case everyPathNotifies(channel: String, unless: RunOutcome?)
     case everyPathEndsWithin(Milliseconds)
+    case everyPathPasses(step: StepName, unless: RunOutcome?)
+    /// Once an act of the step is in doubt, nothing else is done before the remedy has succeeded.
+    case afterInDoubt(step: StepName, remedy: StepName)
     case possible(ends: RunOutcome)
 }
