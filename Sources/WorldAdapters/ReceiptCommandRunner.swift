@@ -86,7 +86,14 @@ package final class ReceiptCommandRunner: CommandRunner {
     /// Waits in a task of its own, which a stop that finds out more, or nothing at all, can end.
     private func wait(for act: Act, _ body: @escaping @Sendable () async -> CommandReport) async -> CommandReport {
         let task = Task.immediate { await body() }
-        self.state.withLock { $0.flights[act.effect]?.task = task }
+        let isStopAsked = self.state.withLock { state in
+            state.flights[act.effect]?.task = task
+            return state.stoppedEarly.contains(act.effect)
+        }
+        if isStopAsked, act.repeating == .never {
+            // It came before there was a task to cancel, and the host knows nothing that could be told to stop.
+            task.cancel()
+        }
         let report = await withTaskCancellationHandler {
             await task.value
         } onCancel: {
