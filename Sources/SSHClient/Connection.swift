@@ -193,6 +193,9 @@ internal import CLibssh
 
     /// Asks for any answer at all, as OpenSSH's `ServerAliveInterval` does; it counts as a packet when it comes.
     func askForLife() {
+        // The first call may do no more than take note of the answer to the last question; then the second one asks. Where the
+        // first has asked, the second does nothing, because that question is open.
+        _ = unsafe ssh_send_keepalive(self.session)
         _ = unsafe ssh_send_keepalive(self.session)
     }
 

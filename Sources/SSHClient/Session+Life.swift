@@ -3,31 +3,38 @@
 
 /// Noticing that the other end is dead though its machine still acknowledges what we send: a frozen sshd, a firewall that answers.
 extension Session {
-    /// Asks a server that has been silent for a while, and gives it up when it stays silent.
+    /// Asks a server that has been silent for a while, and gives it up when it does not answer.
+    ///
+    /// The time that counts is the one since the question: silence alone proves nothing, least of all when it was we who slept.
     ///
     /// - Returns: whether it is given up.
     func checkLife(_ connection: Connection, now: BootTime) -> Bool {
-        let packets = connection.packetsTaken
-        if packets != self.packetsHeard || self.heardAt == nil {
-            self.packetsHeard = packets
-            self.heardAt = now
-            self.askedAt = nil
+        if self.hasNews(connection, now: now) {
+            return false
         }
-        guard let heardAt = self.heardAt else { return false }
-        let limit = self.driver.configuration.deadPeerAfter
-        guard heardAt + limit > now else { return true }
-        if heardAt + limit / 3 <= now, self.askedAt.map({ $0 + limit / 3 <= now }) ?? true {
+        guard let deadline = self.lifeDeadline, deadline <= now else { return false }
+        guard self.askedAt != nil else {
             self.askedAt = now
             connection.askForLife()
+            return false
         }
-        return false
+        // Its answer may lie in the socket: it was we who slept.
+        connection.exchange()
+        return !self.hasNews(connection, now: now)
     }
 
-    /// When to look again.
+    private func hasNews(_ connection: Connection, now: BootTime) -> Bool {
+        let packets = connection.packetsTaken
+        guard packets != self.packetsHeard || self.heardAt == nil else { return false }
+        self.packetsHeard = packets
+        self.heardAt = now
+        self.askedAt = nil
+        return true
+    }
+
+    /// When to ask, or to stop waiting for the answer.
     var lifeDeadline: BootTime? {
-        let limit = self.driver.configuration.deadPeerAfter
-        guard let heardAt = self.heardAt else { return nil }
-        guard let askedAt = self.askedAt else { return heardAt + limit / 3 }
-        return min(heardAt + limit, askedAt + limit / 3)
+        let third = self.driver.configuration.deadPeerAfter / 3
+        return self.askedAt.map { $0 + third * 2 } ?? self.heardAt.map { $0 + third }
     }
 }

@@ -85,7 +85,7 @@ extension ConfigurationReader {
         if user == nil {
             _ = reader.require("user", because: help)
         }
-        if identity == nil, proof.agent == nil {
+        if identity == nil, !proof.wantsAgent {
             _ = reader.require("identity_file", because: help)
         }
         if knownHosts == nil, keys == nil || keys?.isEmpty == true, reader.take("host_key") == nil {

@@ -106,6 +106,7 @@ extension ConfigurationReader {
         guard let pair = reader.pair("agent") else {
             _ = reader.take("public_key")
             proof.agent = hasOwnFile ? nil : defaults.agent
+            proof.wantsAgent = !hasOwnFile && defaults.wantsAgent
             return proof
         }
         let key = reader.text("public_key")
@@ -113,6 +114,7 @@ extension ConfigurationReader {
         guard let word, word.value != "false" else {
             return proof
         }
+        proof.wantsAgent = true
         guard let key else {
             self.sink.report(.agentWithoutKey(at: pair.key.span))
             return proof
@@ -171,4 +173,6 @@ extension ConfigurationReader {
 struct SSHProof {
     var passphrase: SecretSource?
     var agent: AgentAccess?
+    /// Also where the agent's key could not be read, which is then said once.
+    var wantsAgent = false
 }

@@ -29,8 +29,8 @@ struct SettingTests {
     private let host: SudoHost
     private let memory = Memory()
 
-    init() throws {
-        self.host = try SudoHost()
+    init() async throws {
+        self.host = try await SudoHost()
     }
 
     private func engine(term: UInt64 = 1) throws -> ReceiptCommandRunner {
@@ -122,7 +122,7 @@ struct SettingTests {
         let engine = try self.engine()
         let inventory = try self.inventory()
         async let running = engine.run(act, on: act.node(in: inventory)) { _ in }
-        try self.host.wait { self.host.processes(of: self.host.service, like: "4321") >= 2 }
+        try await self.host.wait { self.host.processes(of: self.host.service, like: "4321") >= 2 }
         await engine.stop(act.effect)
         #expect(await running.ending == .stopped)
         #expect(self.host.processes(of: self.host.service, like: "4321") == 0)
@@ -169,7 +169,7 @@ struct SettingTests {
             repeating: repeating
         )
         async let report = self.run(act)
-        try self.host.wait { FileManager.default.fileExists(atPath: started) }
+        try await self.host.wait { FileManager.default.fileExists(atPath: started) }
         var seen = 0
         for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") where pid_t(name) != nil {
             guard let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else { continue }

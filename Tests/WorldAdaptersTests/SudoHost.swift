@@ -22,7 +22,7 @@ final class SudoHost: @unchecked Sendable {
         let description: String
     }
 
-    init() throws {
+    init() async throws {
         let mark = UUID().uuidString.prefix(8).lowercased()
         self.folder = URL(filePath: "/tmp/selfheal-sudo-\(mark)")
         (self.login, self.service, self.forbidden) = ("shl\(mark)", "shs\(mark)", "shf\(mark)")
@@ -49,7 +49,7 @@ final class SudoHost: @unchecked Sendable {
         ]
         try (lines.joined(separator: "\n") + "\n").write(toFile: self.file("config"), atomically: true, encoding: .utf8)
         self.daemon = try Self.spawn(["/usr/sbin/sshd", "-D", "-f", self.file("config"), "-E", self.file("log")])
-        try self.wait {
+        try await self.wait {
             (try? String(contentsOfFile: self.file("log"), encoding: .utf8))?.contains("listening") ?? false
         }
     }
@@ -86,10 +86,12 @@ final class SudoHost: @unchecked Sendable {
         }
     }
 
-    func wait(until holds: () -> Bool) throws {
-        for _ in 0..<4_000 {
+    /// Without holding up those whom it waits for: tests share few threads.
+    func wait(until holds: () -> Bool) async throws {
+        let end = ContinuousClock.now + .seconds(90)
+        while ContinuousClock.now < end {
             if holds() { return }
-            usleep(5_000)
+            try await Task.sleep(for: .milliseconds(10))
         }
         throw Failure(description: "it did not come to be")
     }
