@@ -31,7 +31,7 @@ extension RunbookFile {
         let loaded = self.load(path)
         guard let plan = loaded.plan else {
             Terminal.say(DiagnosticRenderer(files: [loaded.file]).render(loaded.diagnostics))
-            throw ExitCode.answerIsNo
+            throw loaded.failure
         }
         return plan
     }
