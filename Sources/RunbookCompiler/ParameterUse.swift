@@ -30,15 +30,19 @@ extension RunbookCompiler {
     /// Who sets a parameter expects it to do something.
     mutating func warnOfUnusedParameters() {
         for parameter in self.syntax.parameters where !self.parameterUse.isRead(parameter.name.value) {
-            self.report(
-                Diagnostic(
-                    code: Diagnostic.Code(260),
-                    severity: .warning,
-                    message: "no expression reads the parameter '\(parameter.name.value)'",
-                    span: parameter.name.span,
-                    help: "read it as 'parameters.\(parameter.name.value)', or take it out"
-                )
-            )
+            self.report(.unusedParameter(parameter.name.value, at: parameter.name.span))
         }
+    }
+}
+
+extension Diagnostic {
+    fileprivate static func unusedParameter(_ name: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(260),
+            severity: .warning,
+            message: "no expression reads the parameter '\(name)'",
+            span: span,
+            help: "read it as 'parameters.\(name)', or take it out"
+        )
     }
 }

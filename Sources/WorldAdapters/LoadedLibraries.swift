@@ -8,7 +8,7 @@ import SystemPackage
 /// Finds the files of the libraries in this process, and asks the package manager whose they are.
 package struct LoadedLibraries: Sendable {
     /// How long the package manager may take for one question.
-    private static let patience = Duration.seconds(5)
+    private static let patience = Duration.seconds(20)
     private static let answerLimit = 64 << 10
 
     /// The files that are mapped into this process.

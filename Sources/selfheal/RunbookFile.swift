@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import RunPlan
 import RunbookCompiler
 import RunbookLanguage
@@ -24,6 +25,11 @@ struct RunbookFile {
     /// Every file that a diagnostic may be about.
     var files: [SourceFile] {
         [self.file] + self.called
+    }
+
+    /// What a command ends with that needs a plan: a file that is not there is another mistake than one that is wrong.
+    var failure: ExitCode {
+        self.diagnostics.contains { $0.code == Diagnostic.Code(100) } ? .askedWrongly : .answerIsNo
     }
 
     /// Reads, parses and compiles; an unreadable file is a diagnostic like any other mistake.

@@ -89,8 +89,8 @@ import Testing
               - id: look
                 probe: { targets: ensemble, ❸zokeeper❸: {} }
                 timeout: ❹5❹
-              - ❺id: act
-                rnu: { service: kafka, do: start }❺
+              - id: act
+                ❺rnu❺: { service: kafka, do: start }
               - id: rest
                 when: 1 > ❻)❻
                 pause: ❼10❼

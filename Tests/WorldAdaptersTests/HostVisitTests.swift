@@ -156,12 +156,12 @@ import WorldAdapters
             [
                 try self.node(server, name: "silent", port: silent.port), try self.node(server, name: "good"),
             ],
-            limit: .seconds(3)
+            limit: .seconds(12)
         )
         #expect(hosts.map(\.node) == ["silent", "good"])
         #expect(hosts[1].grade == .fine)
         #expect(hosts[0].grade == .wrong)
-        #expect(ContinuousClock.now - begin < .seconds(20))
+        #expect(ContinuousClock.now - begin < .seconds(60))
     }
 
     @Test func `a node without ssh is not asked`() async throws {
@@ -181,7 +181,9 @@ import WorldAdapters
 @Suite struct LoadedLibraryTests {
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/dpkg-query"), "Debian has it"))
     func `the package of a loaded library is found, with its revision`() async throws {
-        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
+        // What has no size is read in full only by who reads to the end.
+        let file = try #require(FileHandle(forReadingAtPath: "/proc/self/maps"))
+        let maps = String(decoding: try #require(try file.readToEnd()), as: UTF8.self)
         let found = await LoadedLibraries(maps: maps).package(of: .libssh)
         guard case .debian(let name, let revision) = found else {
             Issue.record(

@@ -71,7 +71,7 @@ extension RunbookFile {
         let loaded = self.load(path)
         guard let plan = loaded.plan else {
             Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
-            throw ExitCode.answerIsNo
+            throw loaded.failure
         }
         return plan
     }

@@ -27,7 +27,7 @@ struct FittingPlan {
         let loaded = RunbookFile.load(path)
         guard let plan = loaded.plan else {
             Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
-            throw ExitCode.answerIsNo
+            throw loaded.failure
         }
         let requester = UnixUser.current ?? "unknown"
         let desk = OperatorDesk(configuration: configuration)

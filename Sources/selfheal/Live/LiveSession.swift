@@ -107,9 +107,10 @@ struct LiveSession {
     }
 
     private func fail(_ error: any Error) async throws -> Never {
-        Terminal.say(EngineError(describing: error).message)
+        let described = EngineError(describing: error)
+        Terminal.say(described.message)
         await self.engine.close()
-        throw ExitCode.weFailed
+        throw described.isAnswer ? ExitCode.answerIsNo : ExitCode.weFailed
     }
 
     /// The first Ctrl-C cancels and says what is in flight; the second leaves the run as it is, to be resumed.
