@@ -14,7 +14,7 @@ package enum PlanFixture {
         package let description: String
     }
 
-    /// The plan of a runbook that must be without a fault, warnings included.
+    /// The plan of a runbook that must be without a mistake; an expert may warn of it.
     package static func plan(_ text: String) throws -> Plan {
         let file = SourceFile(path: "runbook.yaml", text: text)
         let document = YAMLDocument.parse(file)
@@ -25,7 +25,7 @@ package enum PlanFixture {
             if let syntax {
                 let compiled = RunbookCompiler.compile(syntax, path: file.path)
                 diagnostics += compiled.diagnostics
-                if diagnostics.isEmpty, let plan = compiled.plan {
+                if !diagnostics.hasErrors, let plan = compiled.plan {
                     return plan
                 }
             }
