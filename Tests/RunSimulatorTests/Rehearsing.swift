@@ -20,7 +20,7 @@ enum Rehearsing {
         try self.plan(text: self.text("runbooks/\(name).yaml"), path: "runbooks/\(name).yaml")
     }
 
-    /// The plan of a runbook that must be without a fault, warnings included.
+    /// The plan of a runbook that must be without a mistake; what an expert would warn of is tested elsewhere.
     static func plan(text: String, path: String = "runbook.yaml") throws -> Plan {
         let file = SourceFile(path: path, text: text)
         let document = YAMLDocument.parse(file)
@@ -28,7 +28,7 @@ enum Rehearsing {
         let compiled = RunbookCompiler.compile(try #require(syntax), path: path)
         let diagnostics = document.diagnostics + shape + compiled.diagnostics
         let complaints = DiagnosticRenderer(files: [file]).render(diagnostics)
-        #expect(diagnostics.isEmpty, "\(complaints)")
+        #expect(!diagnostics.hasErrors, "\(complaints)")
         return try #require(compiled.plan)
     }
 
@@ -40,7 +40,7 @@ enum Rehearsing {
         let file = SourceFile(path: "scenario.yaml", text: text)
         let (scenario, diagnostics) = self.read(file)
         let complaints = DiagnosticRenderer(files: [file]).render(diagnostics)
-        #expect(diagnostics.isEmpty, "\(complaints)")
+        #expect(!diagnostics.hasErrors, "\(complaints)")
         return try #require(scenario)
     }
 
