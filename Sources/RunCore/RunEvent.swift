@@ -29,7 +29,8 @@ package enum RunEvent: Hashable, Sendable {
 
     package var moment: Instant {
         switch self {
-        case .started(let at), .refused(_, let at), .resumed(let at), .observed(_, _, let at), .probed(_, _, let at), .began(_, let at),
+        case .started(let at), .refused(_, let at), .resumed(let at), .observed(_, _, let at), .probed(_, _, let at),
+            .began(_, let at),
             .ended(_, _, let at), .voted(_, _, let at), .told(_, _, let at), .clockReached(let at),
             .cancelRequested(_, _, let at), .settled(_, _, let at):
             at

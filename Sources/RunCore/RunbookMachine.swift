@@ -87,7 +87,7 @@ struct RunbookMachine: Hashable, Sendable {
 
     /// Stops what is under way and goes to `finally`; at its end already, it goes on.
     ///
-    /// - Parameter reason: what to say; nothing when it has been said further out.
+    /// The reason is what to say; nothing when it has been said further out.
     mutating func cancel(because reason: String?, _ context: inout RunContext) -> Ending? {
         guard !self.isCancelled, !self.isAtItsEnd else {
             return nil

@@ -14,12 +14,14 @@ extension StepMachine {
         switch Targeting.resolve(action.targets, context) {
         case .refused(let reason): return StepCompletion(.refused, reason: reason)
         case .nodes(let nodes):
-            guard let order = ProbeOrder(
+            guard
+                let order = ProbeOrder(
                     action.probe,
                     targets: nodes,
                     timeout: self.timeout ?? action.timeout,
                     context
-                ) else {
+                )
+            else {
                 return StepCompletion(.refused, reason: "a value in the probe cannot be told")
             }
             let request = context.nextRequest()

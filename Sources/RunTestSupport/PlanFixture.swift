@@ -16,7 +16,7 @@ package enum PlanFixture {
 
     /// The plan of a runbook that must be without a mistake; an expert may warn of it.
     ///
-    /// - Parameter others: the runbooks that it calls, by the path at which they are looked for.
+    /// The runbooks that it calls are given by the path at which they are looked for.
     package static func plan(_ text: String, calling others: [String: String] = [:]) throws -> Plan {
         let file = SourceFile(path: "runbook.yaml", text: text)
         let document = YAMLDocument.parse(file)

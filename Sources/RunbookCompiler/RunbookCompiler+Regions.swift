@@ -185,7 +185,9 @@ extension RunbookCompiler {
             self.report(.keyWithoutEffect("retry", verb: verb, at: retry.span, help: help))
         }
         if let verify = step.verify, !isRun {
-            self.report(.keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' and 'request' are verified"))
+            self.report(
+                .keyWithoutEffect("verify", verb: verb, at: verify.span, help: "only 'run' and 'request' are verified")
+            )
         }
         if let timeout = step.timeout?.span ?? step.computedTimeout?.span {
             switch step.verb {

@@ -9,7 +9,9 @@ import RunbookSource
 
 extension RunbookCompiler {
     /// The methods of HTTP that may be used, and whether each only reads by what HTTP promises.
-    private static let methods = ["GET": true, "HEAD": true, "POST": false, "PUT": false, "PATCH": false, "DELETE": false]
+    private static let methods = [
+        "GET": true, "HEAD": true, "POST": false, "PUT": false, "PATCH": false, "DELETE": false,
+    ]
 
     mutating func request(_ syntax: RequestSyntax, _ step: StepSyntax, _ scope: RegionScope) -> PlanAction? {
         let method = syntax.method?.value ?? "GET"

@@ -18,7 +18,7 @@ extension RunbookCompiler {
 
     /// Reports secrets in an expression where none may be.
     ///
-    /// - Parameter span: the place of a range of the expression's text.
+    /// `span` tells the place of a range of the expression's text.
     mutating func checkSecrets(_ cel: CELExpression, _ span: (Range<Int>) -> SourceSpan) {
         guard !self.secretNames.isEmpty else {
             return

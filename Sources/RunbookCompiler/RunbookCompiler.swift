@@ -41,7 +41,9 @@ package struct RunbookCompiler {
         self.callers = [RunbookLoader.normal(path)]
     }
 
-    /// - Parameter loader: finds the runbooks that this one calls. Their mistakes are among the diagnostics, with the places in their files.
+    /// Compiles a runbook and those that it calls, which the loader finds.
+    ///
+    /// Their mistakes are among the diagnostics, with the places in their files.
     package static func compile(
         _ syntax: RunbookSyntax,
         path: String,

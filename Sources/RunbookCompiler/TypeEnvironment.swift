@@ -94,7 +94,8 @@ final class StepTypes {
                 for branch in parallel.branches {
                     self.add(branch.steps, in: .branch(of: name, branch.name.value))
                 }
-            case .probe, .wait, .run, .approve, .notify, .choose, .request, .call, .set, .pause, .finish, .invalid: break
+            case .probe, .wait, .run, .approve, .notify, .choose, .request, .call, .set, .pause, .finish, .invalid:
+                break
             }
         }
     }
@@ -198,7 +199,8 @@ extension StepSyntax {
         case .request: ResultTypes.requestStep
         case .forEach: ResultTypes.step(results: .dyn, items: .record(ResultTypes.item))
         case .parallel(let parallel): ResultTypes.step(branches: parallel.branches.map(\.name.value))
-        case .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: ResultTypes.step(results: .dyn, items: .dyn)
+        case .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid:
+            ResultTypes.step(results: .dyn, items: .dyn)
         }
     }
 }

@@ -9,7 +9,8 @@ import RunbookYAML
 extension RunbookParser {
     /// The verbs of the language, in the order the documentation has them.
     private static let verbs = [
-        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause",
+        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set",
+        "pause",
         "finish",
     ]
 

@@ -122,6 +122,9 @@ package final class Engine: Sendable {
     package func drive(_ run: RunID, observer: any RunObserver) async throws -> RunOutcome {
         let binding = try await self.store.binding(of: run)
         let secrets = try SecretReader.read(binding.secrets ?? [:])
+        // A run that has begun holds its locks already. Nobody's word is taken while one waits that has not.
+        let isNew = try await self.store.records(of: run.text, from: 1).isEmpty
+        let refusal = isNew ? try await self.locks.take(for: binding) : nil
         let memory = StoredIncarnations(store: self.store, run: run)
         let family = try await StoredIncarnations.family(of: self.store)
         let driver = RunDriver(
@@ -151,8 +154,6 @@ package final class Engine: Sendable {
         }
         do {
             let history = try await self.store.events(of: run)
-            // A run that has begun holds its locks already.
-            let refusal = history.isEmpty ? try await self.locks.take(for: binding) : nil
             let outcome = try await driver.run(history: history, refusal: refusal)
             try await self.locks.giveBack(binding.plan.locks, of: run)
             return outcome

@@ -88,12 +88,15 @@ actor LockKeeper {
         guard let text = try await self.store.setting(Self.key(lock)), !text.isEmpty else {
             return nil
         }
-        do {
+        do throws(StoreError) {
             let summary = try await self.store.run(text).summary
             let isOver = summary.outcome != nil || summary.state == RunState.stopped.rawValue
             return isOver ? nil : RunID(text)
-        } catch let error as StoreError where error.code == .unknownRun {
-            return nil
+        } catch {
+            if case .unknownRun = error.code {
+                return nil
+            }
+            throw error
         }
     }
 

@@ -46,7 +46,7 @@ package final class CurlRequestRunner: RequestRunner {
         return true
     }
 
-    /// - Parameter isRepeated: whether it was sent in an earlier life already: no failure to send it now unmakes that.
+    /// What was sent in an earlier life already (*repeated*) is not made unsent by a failure to send it now.
     private func perform(_ act: Act, isRepeated: Bool) async -> CommandReport {
         guard case .request(let request) = act.command else {
             return CommandReport(.notSent(reason: "it is no request"))

@@ -143,8 +143,9 @@ extension SSHError.Code {
         case .invalidHost, .nameNotFound, .timedOut(.resolve): .name
         case .unreachable, .connectionRefused, .overloaded, .cancelled, .shutDown: .tcp
         case .timedOut(.queue), .timedOut(.connect): .tcp
-        case .unknownHostKey, .changedHostKey, .hostKeyTypeNotPinned, .handshakeFailed, .timedOut(.handshake): .key
-        case .authenticationRefused, .keyFileUnreadable, .timedOut(.authenticate): .login
+        case .unknownHostKey, .changedHostKey, .hostKeyTypeNotPinned, .revokedHostKey, .knownHostsUnusable: .key
+        case .handshakeFailed, .timedOut(.handshake): .key
+        case .authenticationRefused, .keyFileUnreadable, .agentUnavailable, .timedOut(.authenticate): .login
         case .invalidCommand, .connectionLost, .channelRefused, .timedOut(.open), .timedOut(.command): .shell
         }
     }

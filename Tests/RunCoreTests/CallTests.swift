@@ -51,7 +51,9 @@ import Testing
         )
     }
 
-    @Test func `a called runbook is walked with its own names, and its steps have the call's name before theirs`() throws {
+    @Test func `a called runbook is walked with its own names, and its steps have the call's name before theirs`()
+        throws
+    {
         var run = try Self.run("runbook: restart, with: { rest: 7s }")
         #expect(try run.start() == ["act stop kafka on b1", "act stop kafka on b2"])
         try run.carryOut(on: "b1")
@@ -62,9 +64,11 @@ import Testing
         #expect(try run.carryOut(on: "b2") == ["tell inner: over"])
         #expect(try run.told() == ["tell outer: succeeded true"])
         #expect(run.acts.first?.step == "heal/stop")
-        #expect(run.left.map { $0.split(separator: " ")[0] } == [
-            "heal/stop", "heal/rest", "heal/start", "heal/finally/last", "heal",
-        ])
+        #expect(
+            run.left.map { $0.split(separator: " ")[0] } == [
+                "heal/stop", "heal/rest", "heal/start", "heal/finally/last", "heal",
+            ]
+        )
     }
 
     @Test func `parameters are worked out by the caller`() throws {

@@ -39,14 +39,18 @@ import Testing
     @Test func `all branches are walked at once, and the step succeeds when all have`() throws {
         var run = try Transcript(Self.text(after: Self.report))
         #expect(
-            try run.start() == ["act start zookeeper on zk1", "act start zookeeper on zk2", "act start zookeeper on zk3"]
+            try run.start() == [
+                "act start zookeeper on zk1", "act start zookeeper on zk2", "act start zookeeper on zk3",
+            ]
         )
         for node in ["zk2", "zk3", "zk1"] as [NodeName] {
             try run.carryOut(on: node)
         }
-        #expect(run.acts.map(\.step) == [
-            "all_three[zk1]/start_1", "all_three[zk2]/start_2", "all_three[zk3]/start_3",
-        ])
+        #expect(
+            run.acts.map(\.step) == [
+                "all_three[zk1]/start_1", "all_three[zk2]/start_2", "all_three[zk3]/start_3",
+            ]
+        )
         try run.probed([:])
         try run.probed([:])
         #expect(try run.probed([:]) == ["tell oncall: succeeded true 'succeeded'"])
@@ -108,9 +112,11 @@ import Testing
         try run.carryOut(on: "zk1")
         let second = try run.begin(on: "zk2")
         try run.probed([:])
-        #expect(try run.ended(second, .inDoubt(reason: "the host is gone")) == [
-            "tell oncall: succeeded false 'cancelled'"
-        ])
+        #expect(
+            try run.ended(second, .inDoubt(reason: "the host is gone")) == [
+                "tell oncall: succeeded false 'cancelled'"
+            ]
+        )
         #expect(run.left.contains { $0.hasPrefix("all_three in_doubt: branch 'zk2': ") }, "\(run.left)")
     }
 

@@ -26,7 +26,8 @@ import Testing
     @Test func `a request is sent by the engine itself, and its answer is typed`() throws {
         var run = try Self.run(
             "method: PUT, effect: changes, headers: { X-Run: \"${{ run.id }}\" }, body: \"a=${{ 1 + 1 }}\"",
-            after: "${{ steps.ask.result.status }} ${{ steps.ask.result.json.tasks[0].id }} ${{ steps.ask.result.body }}"
+            after:
+                "${{ steps.ask.result.status }} ${{ steps.ask.result.json.tasks[0].id }} ${{ steps.ask.result.body }}"
         )
         #expect(try run.start() == ["act PUT http://control/lab"])
         guard case .request(let request) = try #require(run.acts.first).command else {

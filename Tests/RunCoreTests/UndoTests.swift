@@ -86,7 +86,8 @@ import Testing
         try run.carryOut(.exited(status: 1))
         try run.carryOut()
         let lines = try run.carryOut(.exited(status: 7))
-        let reason = "the undoing stopped: undo/each[1]/mark: zk2: exit status 7; not undone: each[1]/mark, each[0]/mark, stop"
+        let reason =
+            "the undoing stopped: undo/each[1]/mark: zk2: exit status 7; not undone: each[1]/mark, each[0]/mark, stop"
         #expect(lines == ["tell oncall: the engine's machine: exit status 1; \(reason)"])
         #expect(try run.told().first?.hasPrefix("finish escalated: ") == true)
     }

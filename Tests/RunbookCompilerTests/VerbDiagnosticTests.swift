@@ -301,8 +301,14 @@ import Testing
     @Test(
         arguments: [
             ("require: ❶1 > 0❶", "require", "use 'when' to skip the step"),
-            ("retry: ❶{ attempts: 3 }❶", "retry", "only 'run' and 'request' are repeated; 'wait' looks again by itself"),
-            ("verify: ❶{ tcp: { port: '1' }, expect: result.open }❶", "verify", "only 'run' and 'request' are verified"),
+            (
+                "retry: ❶{ attempts: 3 }❶", "retry",
+                "only 'run' and 'request' are repeated; 'wait' looks again by itself"
+            ),
+            (
+                "verify: ❶{ tcp: { port: '1' }, expect: result.open }❶", "verify",
+                "only 'run' and 'request' are verified"
+            ),
             ("timeout: ❶5s❶", "timeout", "'deadline' bounds a step as a whole"),
         ]
     )

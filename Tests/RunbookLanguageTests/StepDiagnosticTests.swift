@@ -9,7 +9,8 @@ import Testing
 
 /// Mistakes in the shape of steps and of their verbs.
 @Suite struct StepDiagnosticTests {
-    static let verbs = "probe, wait, run, request, approve, notify, choose, parallel, for_each, call, set, pause, finish"
+    static let verbs =
+        "probe, wait, run, request, approve, notify, choose, parallel, for_each, call, set, pause, finish"
 
     @Test func `steps are a list of mappings`() {
         expectProblem(

@@ -25,7 +25,8 @@ import Testing
             ("before", "properties: [{ before: { ?, first: a, then: b } }]"),
             ("at_most", "properties: [{ at_most: { ?, down_by_us: 1, of: t } }]"),
             ("possible", "properties: [{ possible: { ?, ends: failed } }]"),
-            ("on_failure", "on_failure: { ?, undo: true }"), ("every_path", "properties: [{ every_path: { ?, notifies: c } }]"),
+            ("on_failure", "on_failure: { ?, undo: true }"),
+            ("every_path", "properties: [{ every_path: { ?, notifies: c } }]"),
         ].map { ($0.0, "{ runbook: a, steps: [{ id: a, pause: 1s }], \($0.1) }") }
         + [
             ("step", "?, for_each: { as: n, in: l }, steps: [{ id: b, pause: 1s }]"),

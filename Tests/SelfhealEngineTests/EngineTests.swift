@@ -147,7 +147,10 @@ import Testing
     @Test func `a secret is read where the run says, and a run without it does not begin`() async throws {
         let fixture = Fixture()
         let text = Fixture.here.replacing("steps:", with: "parameters: { token: { type: secret } }\nsteps:")
-            .replacing("command: [\"true\"]", with: "script: test \"$TOKEN\" = sesame, env: { TOKEN: \"${{ parameters.token }}\" }")
+            .replacing(
+                "command: [\"true\"]",
+                with: "script: test \"$TOKEN\" = sesame, env: { TOKEN: \"${{ parameters.token }}\" }"
+            )
         let path = "\(fixture.folder)-token"
         var binding = try self.binding(text, fixture)
         binding.secrets = ["token": .file(path)]

@@ -33,14 +33,16 @@ import Testing
     }
 
     @Test(arguments: [
-        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set", "pause",
+        "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set",
+        "pause",
         "finish",
     ])
     func `each verb has a page with an example of it`(verb: String) throws {
         let page = try Checkout.text(of: "docs/language/\(verb).md")
-        #expect(
-            ShownRunbook.blocks(of: page, in: verb).contains { $0.text.contains(try Regex("\n +\(verb):")) }
-        )
+        let isShown = try ShownRunbook.blocks(of: page, in: verb).contains {
+            $0.text.contains(try Regex("\n +\(verb):"))
+        }
+        #expect(isShown)
     }
 
     @Test func `each page of the documentation that another one points at is there`() throws {

@@ -73,7 +73,8 @@ import WorldAdapters
     }
 
     // Goal: whatever may have been acted upon is never called unsent.
-    @Test func `a connection that is cut after sending leaves it in doubt, one that is refused does not`() async throws {
+    @Test func `a connection that is cut after sending leaves it in doubt, one that is refused does not`() async throws
+    {
         let cut = try await Self.with { connection, _ in
             _ = connection.request()
         } _: { runner, port in
@@ -114,7 +115,7 @@ import WorldAdapters
         } _: { runner, port in
             let cut = await runner.send(Self.act(port, method: "GET", effect: .reads, repeating: .safe))
             let late = await runner.send(
-                Self.act(port, method: "GET", effect: .reads, repeating: .safe, timeout: .milliseconds(300))
+                Self.act(port, method: "GET", effect: .reads, repeating: .safe, timeout: Milliseconds(300))
             )
             return (cut, late)
         }
@@ -127,7 +128,7 @@ import WorldAdapters
             _ = connection.request()
             connection.waitUntilClosed()
         } _: { runner, port in
-            await runner.send(Self.act(port, timeout: .milliseconds(300)))
+            await runner.send(Self.act(port, timeout: Milliseconds(300)))
         }
         guard case .inDoubt = report.ending else {
             Issue.record("\(report)")

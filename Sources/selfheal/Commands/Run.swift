@@ -155,7 +155,7 @@ enum ParameterValues {
             guard secrets.contains(name) else {
                 try self.refuse("'\(plan.runbook)' has no secret parameter '\(name)'")
             }
-            references[name] = .file(String(text[text.index(after: equals)...]))
+            references[name] = .file(self.whole(String(text[text.index(after: equals)...])))
         }
         for text in given {
             guard let equals = text.firstIndex(of: "="), secrets.contains(String(text[..<equals])) else {
@@ -168,12 +168,25 @@ enum ParameterValues {
                         + "write --param-file \(name)=PATH, or --param '\(name)=${VARIABLE}'"
                 )
             }
-            references[name] = reference
+            if case .file(let path) = reference {
+                references[name] = .file(self.whole(path))
+            } else {
+                references[name] = reference
+            }
         }
         for name in secrets where references[name] == nil {
             try self.refuse("the secret '\(name)' must be given: --param-file \(name)=PATH")
         }
         return references.isEmpty ? nil : references
+    }
+
+    /// The path from the root: whoever resumes the run may do so from another folder.
+    private static func whole(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else {
+            return path
+        }
+        defer { free(folder) }
+        return "\(String(cString: folder))/\(path)"
     }
 
     private static func refuse(_ text: String) throws -> Never {

@@ -106,7 +106,8 @@ struct DryRun {
                 "would do on \(place): \(act.command.text)  (\(act.effectClass.rawValue), step \(act.step))"
             )
             return [
-                .began(act.effect, at: clock.now), .ended(act.effect, CommandReport(.exited(status: act.doneStatus)), at: clock.now),
+                .began(act.effect, at: clock.now),
+                .ended(act.effect, CommandReport(.exited(status: act.doneStatus)), at: clock.now),
             ]
         case .tell(let notice):
             Terminal.output("would tell \(notice.channels.joined(separator: ", ")): \(notice.message)")
