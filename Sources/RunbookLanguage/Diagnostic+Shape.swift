@@ -195,6 +195,13 @@ extension Diagnostic {
             case .wrongType: 307
             case .template: 308
             }
-        return Self(code: Code(number), severity: .error, message: problem.message, span: span, help: problem.help)
+        let isUnfinished = problem.kind == .syntax && problem.help == nil
+        return Self(
+            code: Code(number),
+            severity: .error,
+            message: problem.message,
+            span: span,
+            help: problem.help ?? (isUnfinished ? "write what is missing, or take the last operator out" : nil)
+        )
     }
 }
