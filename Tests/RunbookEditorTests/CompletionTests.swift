@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookEditor
+import RunbookSource
 import Testing
 
 /// What is offered while a runbook is typed, most of the time in a text that is no YAML.

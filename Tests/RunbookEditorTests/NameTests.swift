@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookEditor
+import RunbookSource
 import Testing
 
 /// Definition, references, rename, outline, hover and cures.
