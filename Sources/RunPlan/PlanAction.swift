@@ -4,7 +4,7 @@
 package import RunVocabulary
 
 /// What a state does, one case for each verb.
-package enum PlanAction: Hashable, Sendable, Codable {
+package indirect enum PlanAction: Hashable, Sendable, Codable {
     case probe(ProbeAction)
     case wait(WaitAction)
     case run(RunAction)

@@ -16,7 +16,8 @@ extension RunbookCompiler {
         let graph = StateGraph(states.map { $0.destinations() })
         let reached = graph.reachable(from: 0)
         // Where a step leads that could not be read, nobody knows.
-        let isWhole = !steps.contains { $0.mayLeadAnywhere }
+        let hasTwins = Set(steps.map(\.name.value)).count < steps.count
+        let isWhole = !hasTwins && !steps.contains { $0.mayLeadAnywhere }
         for index in states.indices.dropFirst() where isWhole && !reached.contains(index) {
             // One message for the first of a row: the others are unreachable because of it.
             let isFirst = reached.contains(index - 1) || !states[index - 1].destinations().contains(index)
@@ -25,7 +26,7 @@ extension RunbookCompiler {
             }
         }
         self.checkUnknowns(states, steps, graph)
-        return self.boundLoops(states, steps, graph)
+        return hasTwins ? states : self.boundLoops(states, steps, graph)
     }
 
     /// Every cycle needs a step that says how often it may be visited; the others on it are visited that often because of it.

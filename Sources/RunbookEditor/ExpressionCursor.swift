@@ -16,7 +16,7 @@ struct ExpressionCursor {
     private let text: String
     private let environment: (CELExpression) -> CELEnvironment
 
-    /// - Parameter environment: the names at the place, for an expression.
+    /// The environment is asked for the names at the place that an expression needs.
     init(text: String, environment: @escaping (CELExpression) -> CELEnvironment) {
         self.environment = environment
         let characters = Array(text)

@@ -13,7 +13,7 @@ package struct Hover: Hashable, Sendable {
 }
 
 extension RunbookDocument {
-    /// - Parameter page: the page about a verb, if there is one.
+    /// What is shown at a place; `page` gives the page about a verb, if there is one.
     package func hover(at offset: Int, page: (String) -> String?) -> Hover? {
         guard let index = self.index else {
             return nil
@@ -36,7 +36,8 @@ extension RunbookDocument {
         }
         // The way back from the file to the text: the first byte of the expression that stands there.
         let count = place.expression.text.utf8.count
-        guard let inner = (0..<count).first(where: { place.span(of: $0..<($0 + 1)).contains(utf8Offset: offset) }) else {
+        guard let inner = (0..<count).first(where: { place.span(of: $0..<($0 + 1)).contains(utf8Offset: offset) })
+        else {
             return nil
         }
         let (node, macros) = place.expression.part(at: inner)
@@ -63,7 +64,8 @@ extension RunbookDocument {
         guard case .record(let record) = type else {
             return ""
         }
-        return "\n\n" + record.fields.prefix(Self.fieldLimit).map { "- `\($0.name)`: `\($0.type)`" }.joined(separator: "\n")
+        return "\n\n"
+            + record.fields.prefix(Self.fieldLimit).map { "- `\($0.name)`: `\($0.type)`" }.joined(separator: "\n")
     }
 
     /// A record of all steps has thousands of fields.

@@ -172,7 +172,8 @@ extension RunbookDocument {
     private func wrongWord(of diagnostic: Diagnostic) -> SourceSpan? {
         let text = self.file.text(of: diagnostic.span)
         let isOneWord = text.unicodeScalars.allSatisfy {
-            $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil || "_-'\".".contains(Character($0)))
+            $0.isASCII
+                && ($0.properties.isAlphabetic || $0.properties.numericType != nil || "_-'\".".contains(Character($0)))
         }
         return isOneWord && !text.isEmpty ? diagnostic.span : nil
     }

@@ -198,7 +198,9 @@ extension RunbookIndex {
             let span = scalar.span(ofUTF8Range: 0..<scalar.text.utf8.count)
             self.mention(Symbol(kind: .selection, name: scalar.text), at: span)
         } else if references.contains(.expression), let expression = CELExpression.parse(scalar.text).0 {
-            self.add(ExpressionPlace(expression: expression, place: place, map: scalar.map, offset: 0, span: scalar.span))
+            self.add(
+                ExpressionPlace(expression: expression, place: place, map: scalar.map, offset: 0, span: scalar.span)
+            )
         } else if references.contains(.text), scalar.text.contains("${{") {
             let map = scalar.map
             for part in CELTemplate.parse(scalar.text).0?.interpolations ?? [] {

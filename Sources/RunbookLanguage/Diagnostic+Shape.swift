@@ -226,6 +226,13 @@ extension Diagnostic {
             case .template: 308
             case .pattern: 309
             }
-        return Self(code: Code(number), severity: .error, message: problem.message, span: span, help: problem.help)
+        let isUnfinished = problem.kind == .syntax && problem.help == nil
+        return Self(
+            code: Code(number),
+            severity: .error,
+            message: problem.message,
+            span: span,
+            help: problem.help ?? (isUnfinished ? "write what is missing, or take the last operator out" : nil)
+        )
     }
 }

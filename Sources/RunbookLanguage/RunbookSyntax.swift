@@ -170,7 +170,8 @@ package struct VerifySyntax: Sendable {
     package var every: Spanned<Milliseconds>?
 }
 
-package enum VerbSyntax: Sendable {
+// Indirect: a step is copied more often than its verb is looked at.
+package indirect enum VerbSyntax: Sendable {
     case probe(ProbeSyntax)
     case wait(WaitSyntax)
     case run(RunSyntax)
@@ -227,7 +228,7 @@ package struct WaitSyntax: Sendable {
     package var consecutive: Spanned<Int>?
 }
 
-package enum ProbeKindSyntax: Sendable {
+package indirect enum ProbeKindSyntax: Sendable {
     case tcp(port: Spanned<String>)
     case http(url: TemplateSyntax?, port: Spanned<String>?, path: TemplateSyntax?, span: SourceSpan)
     case zookeeper(ask: [Spanned<String>])

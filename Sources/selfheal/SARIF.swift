@@ -30,7 +30,7 @@ enum SARIF {
         ]
     }
 
-    /// - Parameter page: its first line is a heading with the code and what the mistake is.
+    /// The first line of a page is a heading with the code and what the mistake is.
     private static func rule(_ code: Diagnostic.Code, page: String?) -> JSON {
         var members = [JSONMember("id", .string("\(code)"))]
         if let page {

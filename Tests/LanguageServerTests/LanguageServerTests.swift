@@ -44,7 +44,9 @@ import Testing
 
         mutating func open(_ text: String) -> JSON {
             let item: JSON = ["uri": .string(Self.uri), "languageId": "yaml", "version": 1, "text": .string(text)]
-            #expect(self.send(["jsonrpc": "2.0", "method": "textDocument/didOpen", "params": ["textDocument": item]]) == [])
+            #expect(
+                self.send(["jsonrpc": "2.0", "method": "textDocument/didOpen", "params": ["textDocument": item]]) == []
+            )
             return self.server.tellDiagnostics().first?["params"] ?? .null
         }
 
@@ -126,7 +128,12 @@ import Testing
         let first: JSON = ["start": ["line": 0, "character": 5], "end": ["line": 1, "character": 1]]
         let second: JSON = ["start": ["line": 0, "character": 0], "end": ["line": 0, "character": 0]]
         _ = client.change([["range": first, "text": "x\nrunbook"], ["range": second, "text": "é"]])
-        let told = client.change([["range": ["start": ["line": 9, "character": 9], "end": ["line": 9, "character": 9]], "text": "\nsteps: 1"]])
+        let told = client.change([
+            [
+                "range": ["start": ["line": 9, "character": 9], "end": ["line": 9, "character": 9]],
+                "text": "\nsteps: 1",
+            ]
+        ])
         // What is there now is a runbook with two strange keys and steps that are none.
         #expect(told["diagnostics"]?.arrayValue?.isEmpty == false)
         let whole = client.change([["text": "a: 1\n"]])
@@ -201,9 +208,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ["line": -1, "character": 0], ["line": 1_000_000, "character": 9_000_000_000], ["line": 5, "character": 1_000],
-    ] as [JSON])
+    @Test(
+        arguments: [
+            ["line": -1, "character": 0], ["line": 1_000_000, "character": 9_000_000_000],
+            ["line": 5, "character": 1_000],
+        ] as [JSON]
+    )
     func `a position outside the text is its nearest end or refused`(position: JSON) throws {
         var client = try Client()
         _ = client.initialize()

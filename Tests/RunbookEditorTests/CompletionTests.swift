@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookEditor
+import RunbookSource
 import Testing
 
 /// What is offered while a runbook is typed, most of the time in a text that is no YAML.
@@ -24,7 +25,8 @@ import Testing
 
     @Test(arguments: [
         ("  - id: new\n    probe: { ¦", "zookeeper"), ("  - id: new\n    probe: { tcp: { ¦ } }", "port"),
-        ("  - id: new\n    probe:\n      ¦", "targets"), ("  - id: new\n    probe:\n      targets: brokers\n      k¦", "kafka"),
+        ("  - id: new\n    probe:\n      ¦", "targets"),
+        ("  - id: new\n    probe:\n      targets: brokers\n      k¦", "kafka"),
         ("  - id: new\n    choose:\n      - ¦", "otherwise"), ("  - id: new\n    choose: [{ when: 'true', ¦", "next"),
         ("  - id: new\n    retry: { attempts: 2, b¦", "backoff"), ("on_failure:\n  - id: x\n    ¦", "notify"),
         ("sever¦", "severity"),
@@ -65,12 +67,16 @@ import Testing
     }
 
     @Test func `what is waited for has the type of the probe`() throws {
-        let step = "  - id: serves\n    wait: { targets: brokers, tcp: { port: broker }, until: \"true\" }\n    timeout: 1m\n"
+        let step =
+            "  - id: serves\n    wait: { targets: brokers, tcp: { port: broker }, until: \"true\" }\n    timeout: 1m\n"
         let typed = step.replacing("\"true\"", with: "result.¦")
         let good = EditedRunbook.good
         let offered = try EditedRunbook(typed, after: good + step).completions
         #expect(offered.isEmpty, "nothing is known of a step that was never read")
-        let edited = try EditedRunbook("runbook: x\n" + (good + typed).drop { $0 != "\n" }.dropFirst(), after: good + step)
+        let edited = try EditedRunbook(
+            "runbook: x\n" + (good + typed).drop { $0 != "\n" }.dropFirst(),
+            after: good + step
+        )
         #expect(Set(edited.completions).isSuperset(of: ["open", "latency"]), "\(edited.completions)")
     }
 
@@ -79,7 +85,9 @@ import Testing
         #expect(Set(try EditedRunbook(text).completions).isSuperset(of: ["host", "name"]))
     }
 
-    @Test(arguments: ["  # a comm¦", "  - id: new\n    when: steps.look.outcome == 'suc¦", "  - id: new\n    title: so¦"])
+    @Test(arguments: [
+        "  # a comm¦", "  - id: new\n    when: steps.look.outcome == 'suc¦", "  - id: new\n    title: so¦",
+    ])
     func `nothing is offered in comments and texts`(text: String) throws {
         #expect(try EditedRunbook(text).completions == [])
     }

@@ -11,9 +11,7 @@ struct EditedRunbook {
     let document: RunbookDocument
     let cursor: Int
 
-    /// - Parameters:
-    ///   - text: a part of a runbook; without `runbook:` it is put behind a good one.
-    ///   - good: what was there before the last key press.
+    /// A part of a runbook, or a whole one; `good` is what was there before the last key press.
     init(_ text: String, after good: String = Self.good) throws {
         let whole = text.contains("runbook:") ? text : good + text
         let parts = whole.components(separatedBy: "¦")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookEditor
+import RunbookSource
 import TestSupport
 import Testing
 
@@ -21,7 +22,11 @@ import Testing
     // Method: bytes of a runbook replaced, doubled and taken out at random, from seeds.
     @Test(arguments: 1...8) func `a damaged runbook has answers`(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
-        var document = RunbookDocument(path: "mend.yaml", text: EditedRunbook.good, grammar: try EditedRunbook.grammar())
+        var document = RunbookDocument(
+            path: "mend.yaml",
+            text: EditedRunbook.good,
+            grammar: try EditedRunbook.grammar()
+        )
         let alphabet = Array("{}[]:-#'\"|>&*!%@`\n\t $.,()é日🙂".unicodeScalars)
         for _ in 0..<60 {
             var scalars = Array(EditedRunbook.good.unicodeScalars)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookEditor
+import RunbookSource
 import Testing
 
 /// Definition, references, rename, outline, hover and cures.
@@ -20,7 +21,8 @@ import Testing
     }
 
     @Test func `a step is renamed wherever it is named, inside expressions too`() throws {
-        let text = EditedRunbook.good.replacing("id: look", with: "id: lo¦ok")
+        let text =
+            EditedRunbook.good.replacing("id: look", with: "id: lo¦ok")
             + "  - id: new\n    when: \"steps['look'].succeeded && steps.look.results.size() > 0\"\n    next: look\n    pause: 1s\n"
             + "    max_visits: 2\n"
         let edited = try EditedRunbook(text)
@@ -31,7 +33,9 @@ import Testing
     @Test func `a parameter, a selection and a variable are renamed as well`() throws {
         let base = EditedRunbook.good + "  - id: rest\n    pause: parameters.patience\n"
         for name in ["patience", "ensemble", "member"] {
-            let edited = try EditedRunbook(base.replacing("  \(name):", with: "  ¦\(name):").replacing("as: m", with: "as: m¦"))
+            let edited = try EditedRunbook(
+                base.replacing("  \(name):", with: "  ¦\(name):").replacing("as: m", with: "as: m¦")
+            )
             // Both marks are taken out; the cursor is at the first.
             guard let mention = edited.document.index?.mentions.first(where: { $0.symbol.name == name }) else {
                 Issue.record("\(name) is no name")
@@ -78,7 +82,8 @@ import Testing
     // MARK: Cures
 
     @Test(arguments: [
-        ("give_up\n  - id", "give_pu\n  - id", "Change to 'give_up'"), ("ask: [srvr]", "ask: [srrv]", "Change to 'srvr'"),
+        ("give_up\n  - id", "give_pu\n  - id", "Change to 'give_up'"),
+        ("ask: [srvr]", "ask: [srrv]", "Change to 'srvr'"),
         ("probe:", "porbe:", ""), ("!r.serving", "!r.servnig", "Change to 'serving'"),
         ("targets: ensemble", "tragets: ensemble", "Change to 'targets'"), ("timeout: 1m", "timeout: 1", "Write 1s"),
     ])
@@ -96,8 +101,12 @@ import Testing
     }
 
     @Test func `a loop without a bound gets one`() throws {
-        let edited = try EditedRunbook("  - id: back\n    pause: 1s\n    if_failed: again\n".replacing("again", with: "back"))
-        let fix = try #require(edited.document.fixes(in: 0..<edited.document.file.utf8.count).first { $0.title.contains("max_visits") })
+        let edited = try EditedRunbook(
+            "  - id: back\n    pause: 1s\n    if_failed: again\n".replacing("again", with: "back")
+        )
+        let fix = try #require(
+            edited.document.fixes(in: 0..<edited.document.file.utf8.count).first { $0.title.contains("max_visits") }
+        )
         let cured = try EditedRunbook(edited.applying(fix.edits))
         #expect(!cured.document.diagnostics.contains { $0.code.number == 204 })
     }

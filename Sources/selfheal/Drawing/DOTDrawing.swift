@@ -81,9 +81,15 @@ struct DOTDrawing {
         switch node.kind {
         case .look(let verb): return attributes("box", verb, "#e3effb", ", style=\"rounded,filled\"")
         case .act(let effect):
-            return attributes("box", "run: \(effect.rawValue)", Self.colour(of: effect), ", peripheries=2, penwidth=1.5")
+            return attributes(
+                "box",
+                "run: \(effect.rawValue)",
+                Self.colour(of: effect),
+                ", peripheries=2, penwidth=1.5"
+            )
         case .gate(let needed): return attributes("hexagon", "approve: \(needed)", "#fff2a8", ", penwidth=2")
-        case .choice: return "shape=diamond, label=\(Self.quoted(node.name)), fillcolor=\"#f0e6fa\", margin=\"0.02,0.02\""
+        case .choice:
+            return "shape=diamond, label=\(Self.quoted(node.name)), fillcolor=\"#f0e6fa\", margin=\"0.02,0.02\""
         case .loop(let elements):
             return attributes("box3d", "for each \(elements.shortened(to: Self.labelWidth))", "#e6e6e6")
         case .tell: return attributes("note", "notify", "#ffffff")

@@ -77,7 +77,7 @@ private struct Drawer {
         self.plan = plan
     }
 
-    /// - Parameter loop: the step whose elements the region is walked for.
+    /// A list of steps; `loop` is the step whose elements it is walked for.
     mutating func box(_ region: RegionID, title: String, loop: String?) -> PlanDrawing.Box {
         self.boxCount += 1
         var box = PlanDrawing.Box(id: "box\(self.boxCount)", title: title)
