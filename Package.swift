@@ -70,6 +70,8 @@ let package = Package(
             ]
         ),
 
+        pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
+
         // Ports: what the executor needs and the world implements.
         pure("RunPorts", ["RunVocabulary", "RunPlan", "RunCore"]),
 
@@ -134,7 +136,8 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket", "Notifications",
+                "RunCore", "RunSimulator", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
+                "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -150,6 +153,13 @@ let package = Package(
                 "RunCore", "RunPorts", "RunExecutor", "RunJournal", "WorldAdapters",
             ],
             path: "Benchmarks/EngineBenchmark",
+            swiftSettings: strict
+        ),
+        // The verifier's store and queue on a protocol that other model checkers have too.
+        .executableTarget(
+            name: "CheckerBenchmark",
+            dependencies: ["RunVerifier"],
+            path: "Benchmarks/CheckerBenchmark",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -198,6 +208,13 @@ let package = Package(
         tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),
         tests(
             "RunSimulator",
+            [
+                "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler", "CELExpressions",
+            ]
+        ),
+        tests(
+            "RunVerifier",
             [
                 "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
                 "RunbookCompiler", "CELExpressions",

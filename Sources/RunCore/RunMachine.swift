@@ -30,8 +30,9 @@ package struct RunMachine: Hashable, Sendable {
     private var isCancelled = false
     private var isDeadlineEnforced = false
 
-    package init(binding: RunBinding) {
-        self.context = RunContext(binding: binding)
+    /// - Parameter digest: of the binding, if it is known or does not matter; else it is worked out when the first gate opens.
+    package init(binding: RunBinding, digest: String? = nil) {
+        self.context = RunContext(binding: binding, digest: digest)
     }
 
     package var binding: RunBinding {

@@ -13,7 +13,7 @@ struct Selfheal: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Runbooks",
-                subcommands: [Check.self, Explain.self, Graph.self, PlanCommand.self, Simulate.self]
+                subcommands: [Check.self, Explain.self, Graph.self, PlanCommand.self, Verify.self, Simulate.self]
             ),
             CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Runs.self, Show.self]),
             CommandGroup(name: "People", subcommands: [Approve.self, Deny.self, Cancel.self, Settle.self]),

@@ -26,6 +26,7 @@ import Testing
             ("at_most", "properties: [{ at_most: { ?, down_by_us: 1, of: t } }]"),
             ("possible", "properties: [{ possible: { ?, ends: failed } }]"),
             ("every_path", "properties: [{ every_path: { ?, notifies: c } }]"),
+            ("after_in_doubt", "properties: [{ after_in_doubt: { ?, step: a, do: b } }]"),
         ].map { ($0.0, "{ runbook: a, steps: [{ id: a, pause: 1s }], \($0.1) }") }
         + [
             ("step", "?, for_each: { as: n, in: l }, steps: [{ id: b, pause: 1s }]"),
