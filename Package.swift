@@ -79,6 +79,8 @@ let package = Package(
             ]
         ),
 
+        pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
+
         // Ports: what the executor needs and the world implements.
         pure("RunPorts", ["RunVocabulary", "RunPlan", "RunCore"]),
 
@@ -143,7 +145,8 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket", "Notifications",
+                "RunCore", "RunSimulator", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
+                "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
                 "LanguageServer",
@@ -161,6 +164,13 @@ let package = Package(
                 "RunCore", "RunPorts", "RunExecutor", "RunJournal", "WorldAdapters", "SSHClient",
             ],
             path: "Benchmarks/EngineBenchmark",
+            swiftSettings: strict
+        ),
+        // The verifier's store and queue on a protocol that other model checkers have too.
+        .executableTarget(
+            name: "CheckerBenchmark",
+            dependencies: ["RunVerifier"],
+            path: "Benchmarks/CheckerBenchmark",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -221,6 +231,13 @@ let package = Package(
         tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),
         tests(
             "RunSimulator",
+            [
+                "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler", "CELExpressions",
+            ]
+        ),
+        tests(
+            "RunVerifier",
             [
                 "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
                 "RunbookCompiler", "CELExpressions",

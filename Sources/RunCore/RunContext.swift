@@ -30,8 +30,9 @@ struct RunContext: Hashable, Sendable {
     /// Worked out when the first gate opens: most runs have none.
     private var bindingDigest: String?
 
-    init(binding: RunBinding) {
+    init(binding: RunBinding, digest: String? = nil) {
         self.binding = binding
+        self.bindingDigest = digest
     }
 
     var plan: Plan {
@@ -405,7 +406,9 @@ extension RunContext {
                 continue
             }
             fingerprint.mix(name.text)
-            fingerprint.mix(UInt64(bitPattern: isStale ? -1 : self.now.elapsed(since: observation.at).count))
+            // Whole seconds: the milliseconds between two answers must not tell two runs apart.
+            let age = (self.now.elapsed(since: observation.at).count + 500) / 1_000
+            fingerprint.mix(UInt64(bitPattern: isStale ? -1 : age))
             fingerprint.mix(observation.facts)
         }
     }

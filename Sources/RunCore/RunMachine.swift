@@ -23,8 +23,9 @@ package struct RunMachine: Hashable, Sendable {
     private var context: RunContext
     private var stage: Stage = .ready
 
-    package init(binding: RunBinding) {
-        self.context = RunContext(binding: binding)
+    /// - Parameter digest: of the binding, if it is known or does not matter; else it is worked out when the first gate opens.
+    package init(binding: RunBinding, digest: String? = nil) {
+        self.context = RunContext(binding: binding, digest: digest)
     }
 
     package var binding: RunBinding {

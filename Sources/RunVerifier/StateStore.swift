@@ -42,8 +42,8 @@ package struct StateStore<Key: StateKey> {
     @usableFromInline static var free: UInt32 { .max }
 
     @inlinable package init() {
-        self.mask = (1 << 16) - 1
-        self.table = ContiguousArray(repeating: .max, count: 1 << 16)
+        self.mask = (1 << 10) - 1
+        self.table = ContiguousArray(repeating: .max, count: 1 << 10)
     }
 
     @inlinable package var count: Int {

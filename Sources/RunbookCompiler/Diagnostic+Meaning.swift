@@ -33,6 +33,15 @@ extension Diagnostic {
         )
     }
 
+    static func notTwoSteps(_ count: Int, at span: SourceSpan) -> Self {
+        self.error(
+            270,
+            "'together' names two steps, and this names \(count)",
+            at: span,
+            help: "write 'together: [one, other]'; a step named twice must never have two acts under way"
+        )
+    }
+
     /// Two steps claim one name.
     static func duplicateStep(_ name: String, at span: SourceSpan, first: SourceSpan) -> Self {
         self.error(

@@ -196,11 +196,21 @@ package struct RunbookCompiler {
 
     private mutating func property(_ syntax: PropertySyntax) -> PlanProperty? {
         switch syntax {
-        case .neverStep(let step, let unless):
+        case .neverStep(let step, let unless, let isAboutTruth):
             self.checkStepExists(step)
             return self.expression(unless, expecting: .bool, in: self.environment.selectionsOnly).map {
-                .neverStep(step: StepName(step.value), unless: $0)
+                isAboutTruth
+                    ? .neverInTruth(step: StepName(step.value), unless: $0)
+                    : .neverStep(step: StepName(step.value), unless: $0)
             }
+        case .neverTogether(let steps, let span):
+            for step in steps {
+                self.checkStepExists(step)
+            }
+            if steps.count != 2 {
+                self.report(.notTwoSteps(steps.count, at: span))
+            }
+            return .neverTogether(steps.map { StepName($0.value) })
         case .before(let first, let then):
             self.checkStepExists(first)
             self.checkStepExists(then)
@@ -214,6 +224,13 @@ package struct RunbookCompiler {
         case .everyPathNotifies(let channel, let unless):
             return .everyPathNotifies(channel: channel.value, unless: unless?.value)
         case .everyPathEndsWithin(let span): return .everyPathEndsWithin(span.value)
+        case .everyPathPasses(let step, let unless):
+            self.checkStepExists(step)
+            return .everyPathPasses(step: StepName(step.value), unless: unless?.value)
+        case .afterInDoubt(let step, let remedy):
+            self.checkStepExists(step)
+            self.checkStepExists(remedy)
+            return .afterInDoubt(step: StepName(step.value), remedy: StepName(remedy.value))
         case .possible(let outcome): return .possible(ends: outcome.value)
         }
     }

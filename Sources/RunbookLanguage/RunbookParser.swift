@@ -142,7 +142,7 @@ package struct RunbookParser {
         guard var reader = MappingReader(node, what: "a property", sink: self.sink) else {
             return nil
         }
-        let kinds = ["never", "before", "at_most", "every_path", "possible"]
+        let kinds = ["never", "before", "at_most", "every_path", "after_in_doubt", "possible"]
         let found = reader.pairs(of: kinds)
         guard let pair = found.first else {
             self.sink.report(.noProperty(reader.unknownKeys, kinds, at: node.span))
@@ -159,11 +159,15 @@ package struct RunbookParser {
         defer { inner.finish() }
         switch kind {
         case "never":
+            if let together = inner.texts("together") {
+                return .neverTogether(steps: together, at: pair.key.span)
+            }
+            let isAboutTruth = inner.bool("truth")?.value ?? false
             let (step, unless) = (inner.requiredText("step"), inner.requiredExpression("unless"))
             guard let step, let unless else {
                 return nil
             }
-            return .neverStep(step: step, unless: unless)
+            return .neverStep(step: step, unless: unless, isAboutTruth: isAboutTruth)
         case "before":
             let (first, then) = (inner.requiredText("first"), inner.requiredText("then"))
             guard let first, let then else {
@@ -181,9 +185,18 @@ package struct RunbookParser {
             if inner.take("ends_within") != nil {
                 return inner.duration("ends_within").map { .everyPathEndsWithin($0) }
             }
-            let channel = inner.requiredText("notifies", because: "or 'ends_within: 90m'")
             let unless: Spanned<RunOutcome>? = inner.word("unless")
+            if let step = inner.text("passes") {
+                return .everyPathPasses(step: step, unless: unless)
+            }
+            let channel = inner.requiredText("notifies", because: "or 'ends_within: 90m'")
             return channel.map { .everyPathNotifies(channel: $0, unless: unless) }
+        case "after_in_doubt":
+            let (step, remedy) = (inner.requiredText("step"), inner.requiredText("do"))
+            guard let step, let remedy else {
+                return nil
+            }
+            return .afterInDoubt(step: step, remedy: remedy)
         default:
             guard let node = inner.require("ends") else {
                 return nil

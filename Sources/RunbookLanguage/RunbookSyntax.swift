@@ -78,11 +78,14 @@ package struct LockSyntax: Sendable {
 }
 
 package enum PropertySyntax: Sendable {
-    case neverStep(step: Spanned<String>, unless: ExpressionSyntax)
+    case neverStep(step: Spanned<String>, unless: ExpressionSyntax, isAboutTruth: Bool)
+    case neverTogether(steps: [Spanned<String>], at: SourceSpan)
     case before(first: Spanned<String>, then: Spanned<String>)
     case atMost(downByUs: Spanned<Int>, of: Spanned<String>)
     case everyPathNotifies(channel: Spanned<String>, unless: Spanned<RunOutcome>?)
     case everyPathEndsWithin(Spanned<Milliseconds>)
+    case everyPathPasses(step: Spanned<String>, unless: Spanned<RunOutcome>?)
+    case afterInDoubt(step: Spanned<String>, remedy: Spanned<String>)
     case possible(ends: Spanned<RunOutcome>)
 }
 

@@ -14,7 +14,8 @@ struct Selfheal: AsyncParsableCommand {
             CommandGroup(
                 name: "Runbooks",
                 subcommands: [
-                    Check.self, Eval.self, Explain.self, Graph.self, LSP.self, New.self, PlanCommand.self, Simulate.self,
+                    Check.self, Eval.self, Explain.self, Graph.self, LSP.self, New.self, PlanCommand.self, Verify.self,
+                    Simulate.self,
                 ]
             ),
             CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Runs.self, Show.self]),

@@ -187,7 +187,7 @@ import Testing
         expectProblem(
             118,
             "this is no property",
-            help: "it is one of never, before, at_most, every_path, possible",
+            help: "it is one of never, before, at_most, every_path, after_in_doubt, possible",
             in: runbook(withHead: "properties:\n  - ❶always: { step: done }❶")
         )
         expectProblem(

@@ -27,6 +27,7 @@ import Testing
             ("possible", "properties: [{ possible: { ?, ends: failed } }]"),
             ("on_failure", "on_failure: { ?, undo: true }"),
             ("every_path", "properties: [{ every_path: { ?, notifies: c } }]"),
+            ("after_in_doubt", "properties: [{ after_in_doubt: { ?, step: a, do: b } }]"),
         ].map { ($0.0, "{ runbook: a, steps: [{ id: a, pause: 1s }], \($0.1) }") }
         + [
             ("step", "?, for_each: { as: n, in: l }, steps: [{ id: b, pause: 1s }]"),

@@ -26,7 +26,7 @@ struct ExpertRules {
     /// The lists of steps, loops included, outermost first.
     private func regions() -> [RuleRegion] {
         var regions = self.regions(Plan.main, self.syntax.steps, in: nil)
-        if let steps = self.syntax.onFailure, let id = self.plan.onFailure {
+        if let steps = self.syntax.onFailure?.steps, let id = self.plan.onFailure {
             regions += self.regions(id, steps, in: nil)
         }
         if let steps = self.syntax.finally, let id = self.plan.finally {
@@ -46,6 +46,11 @@ struct ExpertRules {
                 let isHandled = loop?.isHandled ?? false || !step.routes.isEmpty
                 let inner = RuleRegion.Loop(step: step, syntax: syntax, isHandled: isHandled)
                 regions += self.regions(action.body, syntax.steps, in: inner)
+            }
+            if case .parallel(let syntax) = step.verb, case .parallel(let action) = state.action {
+                for (branch, compiled) in zip(syntax.branches, action.branches) {
+                    regions += self.regions(compiled.body, branch.steps, in: loop)
+                }
             }
         }
         return regions
