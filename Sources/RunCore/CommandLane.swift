@@ -362,7 +362,8 @@ struct CommandLane: Hashable, Sendable {
         case .exited(let status) where act.isDone(with: status):
             self.proveOrFinish(act, doubt: nil, step, &context)
         case .exited(let status) where act.isLeftInDoubt(by: status):
-            self.doubt(act, act.words(for: status, report), step, &context)
+            let doubt = Doubt(reason: act.words(for: status, report), mayStillRun: true)
+            self.doubt(act, doubt, step, &context)
         case .exited(let status): self.fail(.failed, reason: act.words(for: status, report), step, &context)
         case .signalled(let name): self.fail(.failed, reason: "ended by signal \(name)", step, &context)
         case .timedOut: self.fail(.timedOut, reason: "not done within \(act.timeout); it was stopped", step, &context)
@@ -477,7 +478,7 @@ struct CommandLane: Hashable, Sendable {
 
 extension CommandLane {
     /// What expressions see of a request.
-    private var answer: CELValue {
+    var answer: CELValue {
         let isAnswered: Bool
         var status = CELValue.unknown(CELUnknown("it was not answered"))
         if case .exited(let number) = self.report?.ending, number > 0 {
@@ -557,10 +558,14 @@ extension CommandLane {
             fingerprint.mix(proof.doubt != nil)
             fingerprint.mix(proof.isKnown)
         case .resting: fingerprint.mix(6)
-        case .undecided: fingerprint.mix(7)
+        case .undecided(_, let doubt):
+            fingerprint.mix(7)
+            fingerprint.mix(doubt.mayStillRun)
         case .over(let outcome, _):
             fingerprint.mix(8)
             fingerprint.mix(outcome.rawValue)
+        case .queued: fingerprint.mix(9)
+        case .leftAlone: fingerprint.mix(10)
         }
     }
 

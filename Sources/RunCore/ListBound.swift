@@ -45,7 +45,9 @@ struct ListBound {
             // These give back what they are given, or less of it.
             ["reverse", "sort", "distinct", "slice"].contains(call.name) ? call.receiver.flatMap(self.bound) : nil
         case .macro(let macro): self.bound(macro)
-        case .literal, .local, .has, .index, .map, .not, .negate, .binary, .all, .any, .invalid: nil
+        case .literal, .local, .optionalSelect, .has, .index, .optionalIndex, .optionalElement, .map, .not, .negate, .binary,
+            .all, .any, .bind, .invalid:
+            nil
         }
     }
 
@@ -56,7 +58,9 @@ struct ListBound {
             self.bound(macro.target).map { extent in
                 Extent(most: extent.most, nodes: self.keepsNode(macro) ? extent.nodes : nil)
             }
-        case .all, .exists, .existsOne: nil
+        case .all, .exists, .existsOne, .existsOneOfTwo, .transformList, .transformMap, .transformMapEntry, .optMap,
+            .optFlatMap:
+            nil
         }
     }
 

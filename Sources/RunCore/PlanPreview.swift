@@ -224,7 +224,7 @@ package struct PlanPreview: Sendable {
                 self.bounds.names[value.name] = self.bounds.names[value.name].map { $0.joined(with: fresh) } ?? fresh
             }
         case .forEach(let loop): self.bounds.names[loop.name] = extent
-        case .probe, .wait, .run, .approve, .notify, .choose, .pause, .finish: break
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .parallel, .call, .pause, .finish: break
         }
     }
 

@@ -165,8 +165,8 @@ extension PlanAction {
     /// The regions inside it.
     var bodies: [RegionID] {
         switch self {
-        case .forEach(let action): [action.body]
-        case .probe, .wait, .run, .approve, .notify, .choose, .set, .pause, .finish: []
+        case .forEach, .parallel, .call: self.regions
+        case .probe, .wait, .run, .request, .approve, .notify, .choose, .set, .pause, .finish: []
         }
     }
 
@@ -175,7 +175,9 @@ extension PlanAction {
         switch self {
         case .wait(let action): self.preparedExpressions + [action.until]
         case .run(let action): self.preparedExpressions + (action.verify.map { [$0.expect] } ?? [])
-        case .probe, .approve, .notify, .choose, .forEach, .set, .pause, .finish: self.preparedExpressions
+        case .request(let action): self.preparedExpressions + (action.verify.map { [$0.expect] } ?? [])
+        case .probe, .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish:
+            self.preparedExpressions
         }
     }
 
@@ -186,7 +188,10 @@ extension PlanAction {
         case .wait(let action): action.probe.templates
         case .run(let action):
             action.command.templates + (action.verify?.probe.templates ?? [])
-        case .approve, .notify, .choose, .forEach, .set, .pause, .finish: []
+        case .request(let action):
+            [action.url] + action.headers.map(\.value) + (action.body.map { [$0] } ?? [])
+                + (action.verify?.probe.templates ?? [])
+        case .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish: []
         }
     }
 }
@@ -220,7 +225,8 @@ extension PlanState {
         case .choose(let action):
             all += action.branches.map(\.next) + [action.otherwise] + (action.ifUnknown.map { [$0] } ?? [])
         case .finish: break
-        case .probe, .wait, .run, .approve, .notify, .forEach, .set, .pause: all.append(self.routes.succeeded)
+        case .probe, .wait, .run, .request, .approve, .notify, .parallel, .forEach, .call, .set, .pause:
+            all.append(self.routes.succeeded)
         }
         // A 'when' that does not hold goes on as if the step had succeeded, whatever the step is.
         if self.when != nil {

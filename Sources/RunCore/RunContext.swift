@@ -407,7 +407,7 @@ extension RunContext {
             }
             fingerprint.mix(name.text)
             // Whole seconds: the milliseconds between two answers must not tell two runs apart.
-            let age = (self.now.elapsed(since: observation.at).count + 500) / 1_000
+            let age = (self.now.elapsed(since: observation.asked.at).count + 500) / 1_000
             fingerprint.mix(UInt64(bitPattern: isStale ? -1 : age))
             fingerprint.mix(observation.facts)
         }

@@ -101,6 +101,7 @@ extension StepMachine {
         case .asking(let gate): [gate.gate.deadline]
         case .pausing(let until): [until]
         case .looping(let loop): loop.restsUntil.map { [$0] } ?? []
+        case .branching, .calling: []
         }
     }
 
@@ -108,7 +109,7 @@ extension StepMachine {
         switch self.phase {
         case .watching(let watch): watch.givesUpAt.map { [$0] } ?? []
         case .commanding(let command): command.givesUpAt
-        case .guarding, .preparing, .probing, .telling, .asking, .pausing, .looping, .over: []
+        case .guarding, .preparing, .probing, .telling, .asking, .pausing, .looping, .branching, .calling, .over: []
         }
     }
 
@@ -140,6 +141,9 @@ extension StepMachine {
             fingerprint.mix(9)
             loop.mix(into: &fingerprint, view, context)
         case .over: fingerprint.mix(10)
+        // Told apart by all that they hold: the verifier refuses runbooks that have them.
+        case .branching(let branches): fingerprint.mix(UInt64(bitPattern: Int64(branches.hashValue)))
+        case .calling(let call): fingerprint.mix(UInt64(bitPattern: Int64(call.hashValue)))
         }
     }
 }

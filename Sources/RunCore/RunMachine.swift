@@ -225,29 +225,18 @@ extension RunMachine {
     func mixState(into fingerprint: inout StateFingerprint, _ view: PlanRelevance) {
         switch self.stage {
         case .ready: fingerprint.mix(0)
-        case .main(let sequence):
-            fingerprint.mix(1)
-            sequence.mix(into: &fingerprint, view, self.context, isOutermost: true)
-        case .onFailure(let sequence):
-            fingerprint.mix(2)
-            sequence.mix(into: &fingerprint, view, self.context, isOutermost: true)
-        case .finally(let sequence):
-            fingerprint.mix(3)
-            sequence.mix(into: &fingerprint, view, self.context, isOutermost: true)
+        case .walking(let runbook): runbook.mix(into: &fingerprint, view, self.context)
         case .over(let outcome):
             fingerprint.mix(4)
             fingerprint.mix(outcome.rawValue)
             return
         }
-        fingerprint.mix(self.verdict.rawValue)
-        fingerprint.mix(self.isCancelled)
-        fingerprint.mix(self.isDeadlineEnforced)
         self.context.mix(into: &fingerprint, view, isAfterMain: !self.isInMain)
     }
 
     /// Whether the main list is being walked: there alone the run's deadline counts.
     package var isInMain: Bool {
-        if case .main = self.stage { true } else { false }
+        if case .walking(let runbook) = self.stage { runbook.isInMain } else { false }
     }
 
     /// Calls `body` with every step under way, for what is read and never for what is decided.
@@ -257,10 +246,7 @@ extension RunMachine {
 
     /// The moment at which the run's deadline would be enforced, if it still can be.
     var openRunDeadline: Instant? {
-        guard self.isInMain, !self.isCancelled, !self.isDeadlineEnforced else {
-            return nil
-        }
-        return self.runDeadline
+        if case .walking(let runbook) = self.stage { runbook.openDeadline } else { nil }
     }
 
     var knowledge: RunContext {

@@ -302,3 +302,41 @@ struct RunbookMachine: Hashable, Sendable {
         context.note(.stopping(reason: reason))
     }
 }
+
+// MARK: - What the verifier reads
+
+extension RunbookMachine {
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, _ context: RunContext) {
+        switch self.stage {
+        case .ready: fingerprint.mix(0)
+        case .main(let sequence):
+            fingerprint.mix(1)
+            sequence.mix(into: &fingerprint, view, context, isOutermost: true)
+        case .undoing(let undo): fingerprint.mix(UInt64(bitPattern: Int64(undo.hashValue)))
+        case .onFailure(let sequence):
+            fingerprint.mix(2)
+            sequence.mix(into: &fingerprint, view, context, isOutermost: true)
+        case .finally(let sequence):
+            fingerprint.mix(3)
+            sequence.mix(into: &fingerprint, view, context, isOutermost: true)
+        case .over: fingerprint.mix(5)
+        }
+        fingerprint.mix(self.verdict.rawValue)
+        fingerprint.mix(self.isInDoubt)
+        fingerprint.mix(self.isCancelled)
+        fingerprint.mix(self.isDeadlineEnforced)
+        self.outer.mix(into: &fingerprint, view, live: self.isInMain ? view.liveAnywhere : view.liveAtTheEnd)
+    }
+
+    var isInMain: Bool {
+        if case .main = self.stage { true } else { false }
+    }
+
+    /// When its deadline would be enforced, if it still can be.
+    var openDeadline: Instant? {
+        guard self.isInMain, !self.isCancelled, !self.isDeadlineEnforced else {
+            return nil
+        }
+        return self.deadline
+    }
+}

@@ -144,6 +144,11 @@ package struct StateFingerprint: Hashable, Sendable {
         case .list(let elements):
             self.mix(20)
             self.mix(elements, view)
+        case .optional(let wrapped):
+            self.mix(30)
+            if let wrapped {
+                self.mix(wrapped, view)
+            }
         case .map(let map):
             self.mix(21)
             for entry in map.entries {
