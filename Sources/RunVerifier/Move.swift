@@ -264,7 +264,8 @@ extension PlanState {
         case .wait(let action): all.append(action.until)
         case .run(let action): all += action.verify.map { [$0.expect] } ?? []
         case .set(let values): all += values.map(\.value)
-        case .probe, .approve, .notify, .forEach, .pause, .finish: break
+        case .request(let action): all += action.verify.map { [$0.expect] } ?? []
+        case .probe, .approve, .notify, .parallel, .forEach, .call, .pause, .finish: break
         }
         return all
     }

@@ -92,7 +92,7 @@ extension PlanAction {
         case .probe(let action): action.targets
         case .wait(let action): action.targets
         case .run(let action): action.targets
-        case .approve, .notify, .choose, .forEach, .set, .pause, .finish: nil
+        case .request, .approve, .notify, .choose, .parallel, .forEach, .call, .set, .pause, .finish: nil
         }
     }
 }

@@ -94,8 +94,8 @@ struct PropertyRules: Sendable {
 extension PlanAction {
     fileprivate var isWork: Bool {
         switch self {
-        case .probe, .wait, .run, .approve, .pause: true
-        case .notify, .choose, .forEach, .set, .finish: false
+        case .probe, .wait, .run, .request, .approve, .call, .pause: true
+        case .notify, .choose, .parallel, .forEach, .set, .finish: false
         }
     }
 }

@@ -32,6 +32,9 @@ package struct Verification: Sendable {
         inventory: Inventory,
         assumptions: Assumptions
     ) throws(Refusal) {
+        if let refusal = Self.refusal(of: plan) {
+            throw refusal
+        }
         guard inventory.nodes.count <= AbstractWorld.capacity else {
             throw Refusal(
                 message: "\(inventory.nodes.count) nodes are more than the \(AbstractWorld.capacity) that can be verified at once",
@@ -53,6 +56,27 @@ package struct Verification: Sendable {
         self.assumptions = assumptions
         self.rules = WorldRules(inventory)
         self.worlds = try Self.worlds(actual, self.rules, assumptions)
+    }
+
+    /// The world does not yet do what these verbs ask of it, and a proof that passes over them would be none.
+    private static func refusal(of plan: Plan) -> Refusal? {
+        if plan.runbookRegions.undoes {
+            return Refusal(
+                message: "'on_failure: { undo: true }' cannot be verified yet",
+                help: "verify the runbook without it, and rehearse the undoing with 'selfheal simulate'"
+            )
+        }
+        for (_, state) in plan.states {
+            switch state.action {
+            case .request, .parallel, .call:
+                return Refusal(
+                    message: "step '\(state.step)': '\(state.action.verb)' cannot be verified yet",
+                    help: "verify the runbook without it, and rehearse the whole with 'selfheal simulate'"
+                )
+            case .probe, .wait, .run, .approve, .notify, .choose, .forEach, .set, .pause, .finish: break
+            }
+        }
+        return nil
     }
 
     package var beginnings: Int {
