@@ -40,6 +40,13 @@ package struct RunBinding: Hashable, Sendable, Codable {
     package var digest: String {
         ContentDigest.text(of: self)
     }
+
+    /// The parameters as they may be shown, sorted by name: of a secret, where it is found.
+    package var shownParameters: [(name: String, text: String)] {
+        let all = self.parameters.mapValues(\.text).merging((self.secrets ?? [:]).mapValues(\.text)) { first, _ in first
+        }
+        return all.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
 }
 
 /// A place where a secret is found, each time that it is needed.

@@ -107,7 +107,7 @@ package final class Engine: Sendable {
             requestedBy: binding.requestedBy.text,
             createdAt: now,
             parameters: JSON.object(
-                binding.shownParameters.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
+                binding.shownParameters.map { JSONMember($0.name, .string($0.text)) }
             ).text,
             locks: binding.plan.locks.map(\.name),
             state: RunState.running.rawValue,
@@ -200,13 +200,6 @@ package final class Engine: Sendable {
             answer = .refused("\(EngineError(describing: error).message)")
         }
         return .single((try? JSONEncoding.encode(answer).bytes) ?? [])
-    }
-}
-
-extension RunBinding {
-    /// The parameters as they may be shown: of a secret, where it is found.
-    fileprivate var shownParameters: [String: String] {
-        self.parameters.mapValues(\.text).merging((self.secrets ?? [:]).mapValues(\.text)) { first, _ in first }
     }
 }
 

@@ -140,13 +140,13 @@ import Testing
         expectProblem(
             103,
             "parameter 'speed' needs 'type'",
-            help: "it is one of string, int, bool, duration, enum",
+            help: "it is one of string, int, bool, duration, enum, secret",
             in: runbook(withHead: "parameters:\n  speed: ❶{ default: 3 }❶")
         )
         expectProblem(
             104,
             "'integer' is no value of 'type'",
-            help: "it is one of string, int, bool, duration, enum",
+            help: "it is one of string, int, bool, duration, enum, secret",
             in: runbook(withHead: "parameters:\n  speed: { type: ❶integer❶ }")
         )
         expectProblem(

@@ -380,7 +380,7 @@ import Testing
         expectProblem(
             103,
             "'retry' needs 'attempts'",
-            help: nil,
+            help: "say how often, 'attempts: 3', or for how long, 'within: 10m'",
             in: runbook(withStep: "run: { targets: e, service: kafka, do: stop }\nretry: ❶{ initial: 5s }❶")
         )
     }

@@ -34,8 +34,7 @@ import Testing
 
     @Test(arguments: [
         "probe", "wait", "run", "request", "approve", "notify", "choose", "parallel", "for_each", "call", "set",
-        "pause",
-        "finish",
+        "pause", "finish",
     ])
     func `each verb has a page with an example of it`(verb: String) throws {
         let page = try Checkout.text(of: "docs/language/\(verb).md")
@@ -62,7 +61,7 @@ extension DocumentationTests.ShownRunbook {
         RunbookLoader { [path = self.path] called in
             let name = called.split(separator: "/").last.map { $0.replacing(".yaml", with: "") } ?? ""
             if path.hasSuffix(".md"), let page = try? Checkout.text(of: path),
-                let block = Self.blocks(of: page, in: path).first(where: { $0.text.contains("runbook: \(name)\n") })
+                let block = Self.blocks(of: page, in: path).first(where: { $0.text.contains("\nrunbook: \(name)\n") })
             {
                 return SourceFile(path: called, text: block.text)
             }

@@ -166,7 +166,7 @@ struct RunStory {
             "cluster      \(self.binding.inventory.clusterName)",
             "plan         \(summary.planDigest)",
         ]
-        let parameters = self.binding.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }
+        let parameters = self.binding.shownParameters.map { "\($0.name)=\($0.text)" }
         if !parameters.isEmpty {
             lines.append("parameters   \(parameters.joined(separator: ", "))")
         }
