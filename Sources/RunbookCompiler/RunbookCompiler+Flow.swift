@@ -16,30 +16,39 @@ extension RunbookCompiler {
         let graph = StateGraph(states.map { $0.destinations() })
         let reached = graph.reachable(from: 0)
         // Where a step leads that could not be read, nobody knows.
-        let hasTwins = Set(steps.map(\.name.value)).count < steps.count
-        let isWhole = !hasTwins && !steps.contains { $0.mayLeadAnywhere }
+        let isWhole = !steps.contains { $0.mayLeadAnywhere }
+        let twins = Self.twins(among: steps)
         for index in states.indices.dropFirst() where isWhole && !reached.contains(index) {
             // One message for the first of a row: the others are unreachable because of it.
             let isFirst = reached.contains(index - 1) || !states[index - 1].destinations().contains(index)
-            if isFirst, !steps[index].name.value.isEmpty {
+            if isFirst, !steps[index].name.value.isEmpty, !twins.contains(steps[index].name.value) {
                 self.report(.unreachableStep(steps[index].name.value, at: steps[index].name.span))
             }
         }
         self.checkUnknowns(states, steps, graph)
-        return hasTwins ? states : self.boundLoops(states, steps, graph)
+        return self.boundLoops(states, steps, graph, except: twins)
+    }
+
+    /// Names that several steps have, which has been reported: a jump to one of them means who knows which.
+    private static func twins(among steps: [StepSyntax]) -> Set<String> {
+        var seen: Set<String> = []
+        return Set(steps.lazy.map(\.name.value).filter { !seen.insert($0).inserted })
     }
 
     /// Every cycle needs a step that says how often it may be visited; the others on it are visited that often because of it.
     private mutating func boundLoops(
         _ states: [PlanState],
         _ steps: [StepSyntax],
-        _ graph: StateGraph
+        _ graph: StateGraph,
+        except twins: Set<String>
     ) -> [PlanState] {
         let unbounded = graph.cycles { steps[$0].maxVisits != nil }
         var reported: Set<Int> = []
         for (index, state) in states.enumerated() where steps[index].maxVisits == nil {
             for target in state.destinations() where target <= index && steps[target].maxVisits == nil {
-                guard unbounded[target] == unbounded[index], reported.insert(target).inserted else {
+                guard unbounded[target] == unbounded[index], !twins.contains(steps[target].name.value),
+                    reported.insert(target).inserted
+                else {
                     continue
                 }
                 self.report(

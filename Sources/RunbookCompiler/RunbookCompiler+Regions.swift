@@ -115,6 +115,10 @@ extension RunbookCompiler {
         if let index = scope.indices[step.value] {
             return .state(index)
         }
+        // Looking for the nearest name a thousand times would make a broken file slow.
+        guard self.diagnostics.count < Self.diagnosticLimit else {
+            return scope.following
+        }
         let known = scope.indices.keys.filter { !$0.isEmpty }.sorted()
         let near = DidYouMean.suggestion(for: step.value, among: known).flatMap { scope.indices[$0] }
         // A step without a name has been reported, and may be the one that is meant.

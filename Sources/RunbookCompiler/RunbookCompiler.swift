@@ -54,6 +54,9 @@ package struct RunbookCompiler {
         return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics)
     }
 
+    /// A file with so many mistakes is not looked at for more of those that take long to explain.
+    static let diagnosticLimit = 100
+
     mutating func report(_ diagnostic: Diagnostic) {
         self.diagnostics.append(diagnostic)
     }
@@ -297,6 +300,9 @@ package struct RunbookCompiler {
     ) -> (expression: Expression, type: CELType) {
         self.parameterUse.note([cel])
         self.checkSecrets(cel) { syntax.span(of: $0) }
+        guard self.diagnostics.count < Self.diagnosticLimit else {
+            return (Expression(cel, place: Place(syntax.span), reads: []), .error)
+        }
         let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
         for problem in problems where !Self.isEcho(problem, among: problems) {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))

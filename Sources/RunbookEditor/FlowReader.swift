@@ -43,6 +43,10 @@ struct FlowReader {
 
     mutating func read(_ text: Substring) {
         var before: Character = " "
+        // A plain text goes on in the next line.
+        if self.quote == nil, !self.word.isEmpty, self.word.last != " " {
+            self.word += " "
+        }
         for character in text {
             guard !self.isClosed else {
                 return
@@ -52,9 +56,6 @@ struct FlowReader {
             }
             self.read(character)
             before = character
-        }
-        if self.quote == nil, !self.word.isEmpty {
-            self.word += " "
         }
     }
 

@@ -58,8 +58,15 @@ struct MisspeltKeys {
         return words.count >= 3 ? String(words[words.count - 2]) : nil
     }
 
-    var diagnostics: [Diagnostic] {
-        self.slips.map(\.diagnostic)
+    /// What is to be said: the slips, and what else is wrong with the tree that was meant.
+    ///
+    /// What stands in a step whose verb is misspelt is left for later: the verb is a guess.
+    func diagnostics(with others: [Diagnostic]) -> [Diagnostic] {
+        let guessed = self.slips.filter { $0.diagnostic.code.number == 112 }.map(\.span)
+        let rest = others.filter { other in
+            !self.slips.contains { $0.diagnostic == other } && !guessed.contains { $0.contains(other.span) }
+        }
+        return self.slips.map(\.diagnostic) + rest
     }
 
     /// The tree with the keys that were meant.

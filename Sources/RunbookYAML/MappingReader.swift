@@ -70,18 +70,24 @@ package struct MappingReader {
         return node
     }
 
+    /// A mapping with more strange keys is something else altogether.
+    private static let strangeLimit = 100
+
     /// Reports the keys that were not asked for, with the nearest of those that were, and the required ones that are not there.
     ///
     /// - Parameter reportingUnknownKeys: whether everything that may be there has been asked for.
     package func finish(reportingUnknownKeys: Bool = true) {
         var misspelt: [String] = []
-        for pair in self.pairs where !self.known.contains(pair.key.text) {
-            let absent = self.known.filter { key in !self.pairs.contains { $0.key.text == key } }
-            DidYouMean.suggestion(for: pair.key.text, among: absent).map { misspelt.append($0) }
-            if reportingUnknownKeys {
-                self.sink.report(
-                    .unknownKey(pair.key.text, in: self.what, at: pair.key.span, known: Array(Set(self.known)))
-                )
+        let strange = self.pairs.filter { !self.known.contains($0.key.text) }
+        if !strange.isEmpty {
+            let present = Set(self.pairs.map(\.key.text))
+            let absent = self.known.filter { !present.contains($0) }
+            let known = Set(self.known).sorted()
+            for pair in strange.prefix(Self.strangeLimit) {
+                DidYouMean.suggestion(for: pair.key.text, among: absent).map { misspelt.append($0) }
+                if reportingUnknownKeys {
+                    self.sink.report(.unknownKey(pair.key.text, in: self.what, at: pair.key.span, known: known))
+                }
             }
         }
         for (key, help) in self.missing where !misspelt.contains(key) {

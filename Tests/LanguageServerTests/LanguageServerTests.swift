@@ -101,10 +101,10 @@ import Testing
     func `the encoding is negotiated`(offered: [String], chosen: String) throws {
         var client = try Client()
         #expect(client.initialize(offered)["result"]?["capabilities"]?["positionEncoding"] == .string(chosen))
-        let told = client.open("runbook: mend\ntitle: \"é🙂\"\nsteps: [{ id: a, title: \"é🙂\", puase: 1s }]\n")
+        let told = client.open("runbook: mend\ntitle: \"é🙂\"\nsteps: [{ id: a, title: \"é🙂\", pause: x }]\n")
         let start = told["diagnostics"]?[0]?["range"]?["start"]
-        // Before the key: 26 characters, of which é is one unit or two bytes, 🙂 two units or four bytes.
-        let column: Int64 = chosen == "utf-8" ? 33 : 30
+        // Before the name: é is one unit or two bytes, 🙂 two units or four bytes.
+        let column: Int64 = chosen == "utf-8" ? 41 : 38
         #expect(start == ["line": 2, "character": .int(column)], "\(told)")
     }
 
