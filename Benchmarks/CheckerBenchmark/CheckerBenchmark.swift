@@ -12,7 +12,7 @@ import Glibc
     static func main() {
         let numbers = CommandLine.arguments.dropFirst(2).compactMap { UInt64($0) }
         guard CommandLine.arguments.dropFirst().first == "check", numbers.count == 4, numbers[0] <= 4 else {
-            fputs("usage: CheckerBenchmark check BROKERS EPOCHS FAULTS CRASHES (at most 4 brokers)\n", stderr)
+            print("usage: CheckerBenchmark check BROKERS EPOCHS FAULTS CRASHES (at most 4 brokers)")
             exit(2)
         }
         let model = LeaseModel(brokers: Int(numbers[0]), epochs: numbers[1], faults: numbers[2], crashes: numbers[3])
@@ -39,7 +39,7 @@ import Glibc
 
     private static var peakMegabytes: Double {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Double(usage.ru_maxrss) / 1_024
     }
 }

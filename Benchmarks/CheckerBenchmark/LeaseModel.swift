@@ -3,7 +3,7 @@
 
 import RunVerifier
 
-/// Two healers share brokers through a lease with epochs; brokers fence by epoch. One word per state.
+/// Two healers share brokers through a lease with epochs, and brokers fence by epoch: one word per state.
 struct LeaseModel {
     let brokers: Int
     let epochs: UInt64
@@ -64,7 +64,9 @@ struct LeaseModel {
         let base = 20 + healer * 13
         let mode = state.get(base, 3)
         let (target, sentTo, sentEpoch) = (state.get(base + 5, 3), state.get(base + 7, 7), state.get(base + 10, 7))
-        let (holder, epoch, crashes) = (state.get(Self.lease, 3), state.get(Self.lease + 2, 7), state.get(Self.spent + 3, 3))
+        let (holder, epoch, crashes) = (
+            state.get(Self.lease, 3), state.get(Self.lease + 2, 7), state.get(Self.spent + 3, 3)
+        )
         if mode == Healer.idle, holder == Self.nobody, epoch < self.epochs {
             var next = state
             next.set(Self.lease + 2, 7, epoch + 1)

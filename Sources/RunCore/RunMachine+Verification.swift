@@ -16,7 +16,7 @@ extension RunMachine {
 
     /// The moments that the run waits for by itself.
     package struct Clocks: Hashable, Sendable {
-        /// What comes next when nothing else does: a look, a retry, the end of a pause or of a gate. Earliest first.
+        /// What comes next when nothing else does, earliest first: a look, a retry, the end of a pause or of a gate.
         package var timers: [Instant] = []
         /// When waits and proofs give up, while they rest between two looks.
         package var limits: [Instant] = []
@@ -58,7 +58,9 @@ extension RunMachine {
         let stale = self.knowledge.staleNodes(for: condition)
         guard stale.isEmpty else {
             let nodes = stale.map(\.text).joined(separator: ", ")
-            return .unknown(reason: "\(nodes) \(stale.count == 1 ? "was" : "were") not looked at since something changed")
+            return .unknown(
+                reason: "\(nodes) \(stale.count == 1 ? "was" : "were") not looked at since something changed"
+            )
         }
         return Evidence(self.knowledge.verdict(on: condition))
     }

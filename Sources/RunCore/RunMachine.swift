@@ -23,7 +23,7 @@ package struct RunMachine: Hashable, Sendable {
     private var context: RunContext
     private var stage: Stage = .ready
 
-    /// - Parameter digest: of the binding, if it is known or does not matter; else it is worked out when the first gate opens.
+    /// The digest of the binding may be given where it is known or does not matter; else it is worked out when the first gate opens.
     package init(binding: RunBinding, digest: String? = nil) {
         self.context = RunContext(binding: binding, digest: digest)
     }

@@ -63,7 +63,9 @@ struct NodeState: Hashable, BitwiseCopyable, Sendable {
         set { self.set(2, 1, to: newValue ? 1 : 0) }
     }
 
-    /// Of a member: it holds data. Of a broker: it is in sync.
+    /// Of a member: it holds data.
+    ///
+    /// Of a broker: it is in sync.
     var holdsData: Bool {
         get { self.field(3, 1) == 1 }
         set { self.set(3, 1, to: newValue ? 1 : 0) }

@@ -5,7 +5,7 @@ import RunCore
 import RunPlan
 import RunVocabulary
 
-/// One state of the search: which desk, which world. Forty bytes.
+/// One state of the search, in forty bytes: which desk, which world.
 struct SearchState: StateKey {
     private let words: (UInt64, UInt64, UInt64, UInt64)
     let desk: UInt32
@@ -220,13 +220,16 @@ struct Explorer: Sendable {
                 before[index].holdsData
                 ? "\(self.rules.name(index)) is cut back to data that others began anew"
                 : "\(self.rules.name(index)) begins an empty history while another member holds the data"
-            findings.append(Finding(property: .noDataIsLostByUs, text: "\(what), after an act of ours started an empty member"))
+            findings.append(
+                Finding(property: .noDataIsLostByUs, text: "\(what), after an act of ours started an empty member")
+            )
         }
         return findings
     }
 
     private func truthFindings(_ desk: UInt32, _ ask: Int, _ world: AbstractWorld) -> [Finding] {
-        guard self.properties.nevers.contains(where: \.isAboutTruth), case .act(let act) = self.desks[Int(desk)].asks[ask]
+        guard self.properties.nevers.contains(where: \.isAboutTruth),
+            case .act(let act) = self.desks[Int(desk)].asks[ask]
         else {
             return []
         }

@@ -193,7 +193,6 @@ struct Oracle: Sendable {
     private let lags: [Int64]
     private let canDeadlinesPass: [StepName?: Bool]
 
-    /// - Parameter passing: the steps whose deadline can pass, nothing for the run's own.
     init(_ plan: Plan, passing: [StepName?: Bool]) {
         var numbers: [Int64] = []
         var readsLag = false

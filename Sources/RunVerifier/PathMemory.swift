@@ -137,7 +137,9 @@ struct PathMemory: Hashable, Sendable {
             case .neverTogether(let pair):
                 let mine = pair.filter { steps.contains($0) }
                 let others = pair.filter { self.underWay.contains($0) }
-                let isClash = pair.first == pair.last ? !mine.isEmpty && !others.isEmpty : mine.contains { own in others.contains { $0 != own } }
+                let isClash =
+                    pair.first == pair.last
+                    ? !mine.isEmpty && !others.isEmpty : mine.contains { own in others.contains { $0 != own } }
                 if isClash, let other = others.first {
                     findings.append(Finding(property: .own(index), text: "'\(other)' was under way"))
                 }
@@ -191,14 +193,6 @@ struct PathMemory: Hashable, Sendable {
 }
 
 extension PropertyRules {
-    func isNotice(_ step: StepName) -> Bool {
-        self.plan.states.contains { $0.state.step == step && $0.state.action.verb == "notify" }
-    }
-
-    func isGate(_ step: StepName) -> Bool {
-        self.plan.states.contains { $0.state.step == step && $0.state.action.verb == "approve" }
-    }
-
     func isNamedTogether(_ step: StepName) -> Bool {
         self.plan.properties.contains { if case .neverTogether(let pair) = $0 { pair.contains(step) } else { false } }
     }
@@ -220,8 +214,11 @@ extension PropertyRules {
         guard serving.count + unknown.count >= needed, left < needed else {
             return []
         }
-        let seen = unknown.isEmpty ? "\(serving.count) served" : "whether \(unknown.map(\.text).joined(separator: ", ")) served was not known"
-        let text = "\(act.summary) on \(target) leaves \(left) voters known to serve, and a quorum needs \(needed): \(seen)"
+        let seen =
+            unknown.isEmpty
+            ? "\(serving.count) served" : "whether \(unknown.map(\.text).joined(separator: ", ")) served was not known"
+        let text =
+            "\(act.summary) on \(target) leaves \(left) voters known to serve, and a quorum needs \(needed): \(seen)"
         return [Finding(property: .quorumIsNotBrokenByUs, text: text)]
     }
 

@@ -10,7 +10,8 @@ package enum PretendInventory {
     private static let sizes = ["zookeeper": 3, "kafka_broker": 3]
     private static let shortNames = ["zookeeper": "zk", "kafka_broker": "kafka"]
 
-    /// - Parameter counts: how many nodes a selection has, by its name; else what `expect_targets` asks for, else the role's usual number.
+    /// `counts` says how many nodes a selection has, by its name; else it is what `expect_targets` asks for, else the role's usual
+    /// number.
     package static func make(for plan: Plan, parameters: [String: Fact], counts: [String: Int]) -> Inventory {
         var nodes: [Node] = []
         for selection in plan.selections {
@@ -30,7 +31,12 @@ package enum PretendInventory {
                 nodes.append(self.node(NodeName("\(prefix)\(number)"), role, datacenter))
             }
         }
-        return Inventory(clusterName: "pretended", clusterID: "pretended-id", nodes: nodes, services: self.services(of: plan))
+        return Inventory(
+            clusterName: "pretended",
+            clusterID: "pretended-id",
+            nodes: nodes,
+            services: self.services(of: plan)
+        )
     }
 
     private static func node(_ name: NodeName, _ role: String, _ datacenter: String) -> Node {
@@ -75,7 +81,8 @@ package enum PretendInventory {
     private static func services(of plan: Plan) -> [Service] {
         var names: [String] = []
         for (_, state) in plan.states {
-            if case .run(let action) = state.action, case .service(let name, _) = action.command, !names.contains(name) {
+            if case .run(let action) = state.action, case .service(let name, _) = action.command, !names.contains(name)
+            {
                 names.append(name)
             }
         }

@@ -46,16 +46,15 @@ struct PropertyRules: Sendable {
     let places: [StepName: Place]
     /// Steps that look or act: being told before them is not being told of what they came to.
     let working: Set<StepName>
-    let hasVerify: Set<StepName>
+    private let notices: Set<StepName>
+    private let gates: Set<StepName>
 
     init(_ plan: Plan) {
         self.plan = plan
         self.places = Dictionary(plan.states.map { ($0.state.step, $0.state.place) }) { first, _ in first }
         self.working = Set(plan.states.filter { $0.state.action.isWork }.map(\.state.step))
-        self.hasVerify = Set(
-            plan.states.filter { if case .run(let action) = $0.state.action { action.verify != nil } else { false } }
-                .map(\.state.step)
-        )
+        self.notices = Set(plan.states.filter { $0.state.action.verb == "notify" }.map(\.state.step))
+        self.gates = Set(plan.states.filter { $0.state.action.verb == "approve" }.map(\.state.step))
         for (index, property) in plan.properties.enumerated() {
             switch property {
             case .neverStep(let step, let condition):
@@ -80,6 +79,14 @@ struct PropertyRules: Sendable {
         if !self.remembered.contains(step) {
             self.remembered.append(step)
         }
+    }
+
+    func isNotice(_ step: StepName) -> Bool {
+        self.notices.contains(step)
+    }
+
+    func isGate(_ step: StepName) -> Bool {
+        self.gates.contains(step)
     }
 
     func bit(of step: StepName) -> UInt64? {

@@ -88,7 +88,8 @@ extension VerificationReport {
             JSONMember(
                 "assumed",
                 .object([
-                    JSONMember("nodes", .int(Int64(self.nodes))), JSONMember("beginnings", .int(Int64(self.beginnings))),
+                    JSONMember("nodes", .int(Int64(self.nodes))),
+                    JSONMember("beginnings", .int(Int64(self.beginnings))),
                     JSONMember("faults", .int(Int64(self.assumptions.faults))),
                     JSONMember("lies", .int(Int64(self.assumptions.lies))),
                     JSONMember("crashes", .int(Int64(self.assumptions.crashes))),
@@ -136,7 +137,9 @@ extension Trace.Line {
 extension Trace {
     /// Marks the steps of the way in a Mermaid flowchart, the last one most.
     package var mermaidClasses: String {
-        var lines = ["  classDef walked stroke:#d97706,stroke-width:3px", "  classDef violated fill:#fecaca,stroke:#b91c1c"]
+        var lines = [
+            "  classDef walked stroke:#d97706,stroke-width:3px", "  classDef violated fill:#fecaca,stroke:#b91c1c",
+        ]
         var steps: [String] = []
         for step in self.path where !steps.contains(step.text) {
             steps.append(step.text)

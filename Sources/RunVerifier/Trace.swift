@@ -32,7 +32,15 @@ package struct Trace: Sendable {
     /// A trace is at most so many lines, the violation included.
     package static let lineLimit = 15
 
-    init(lines: [Line], violation: String, luck: Luck, path: [StepName], isFaithful: Bool, isConfirmed: Bool, length: Int) {
+    init(
+        lines: [Line],
+        violation: String,
+        luck: Luck,
+        path: [StepName],
+        isFaithful: Bool,
+        isConfirmed: Bool,
+        length: Int
+    ) {
         self.lines = Self.shortened(lines)
         self.violation = violation
         self.luck = luck
@@ -67,7 +75,10 @@ package struct Trace: Sendable {
             kept.removeFirst(kept.count - limit)
         }
         if isCut, let first = kept.first {
-            kept.insert(Line(at: first.at, line: nil, text: "(\(lines.count - kept.count) lesser lines are left out)"), at: 0)
+            kept.insert(
+                Line(at: first.at, line: nil, text: "(\(lines.count - kept.count) lesser lines are left out)"),
+                at: 0
+            )
         }
         return kept
     }
@@ -157,7 +168,11 @@ struct TraceReplay {
             let rules = self.explorer.rules
             self.findings += self.explorer.properties.truthFindings(act, self.desk.machine, rules, self.world)
         }
-        let event = EventMaker(rules: self.explorer.rules, oracle: self.explorer.oracle).event(for: move, at: self.desk, before)
+        let event = EventMaker(rules: self.explorer.rules, oracle: self.explorer.oracle).event(
+            for: move,
+            at: self.desk,
+            before
+        )
         let earlier = self.desk.now
         do {
             try self.desk.handle(event, self.explorer.properties)
@@ -201,7 +216,12 @@ struct TraceReplay {
         case .ended(let ask, let ending):
             if ending != .done, let act = self.desk.asks[ask].act {
                 let isBadLuck = ![.stopped, .unreachable, .neverSent].contains(ending)
-                self.say("\(act.words) \(ending.words)", line: self.line(of: act.step), importance: 5, isBadLuck: isBadLuck)
+                self.say(
+                    "\(act.words) \(ending.words)",
+                    line: self.line(of: act.step),
+                    importance: 5,
+                    isBadLuck: isBadLuck
+                )
             }
         case .granted: self.say("a person approves", line: self.openLine, importance: 4)
         case .denied: self.say("a person says no", line: self.openLine, importance: 4)

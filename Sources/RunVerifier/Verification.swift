@@ -37,8 +37,10 @@ package struct Verification: Sendable {
         }
         guard inventory.nodes.count <= AbstractWorld.capacity else {
             throw Refusal(
-                message: "\(inventory.nodes.count) nodes are more than the \(AbstractWorld.capacity) that can be verified at once",
-                help: "give smaller selections, such as '--nodes brokers=3': what holds for three brokers seldom fails for thirty"
+                message:
+                    "\(inventory.nodes.count) nodes are more than the \(AbstractWorld.capacity) that can be verified at once",
+                help:
+                    "give smaller selections, such as '--nodes brokers=3': what holds for three brokers seldom fails for thirty"
             )
         }
         let actual = RunBinding(
@@ -132,7 +134,8 @@ package struct Verification: Sendable {
         let count = choices.reduce(1) { $0 * $1.count }
         guard count <= Self.beginningLimit else {
             throw Refusal(
-                message: "the nodes can be in \(count) states when the run begins, which is more than \(Self.beginningLimit)",
+                message:
+                    "the nodes can be in \(count) states when the run begins, which is more than \(Self.beginningLimit)",
                 help: "say less of them, such as '--begin brokers=up', or assume fewer nodes"
             )
         }

@@ -9,7 +9,12 @@ import RunVocabulary
 extension WorldRules {
     static let silence: [String: Fact] = ["problem": .string("timed out")]
 
-    func facts(of index: Int, asking question: ProbeOrder.Question, _ node: NodeState, _ world: AbstractWorld) -> [String: Fact] {
+    func facts(
+        of index: Int,
+        asking question: ProbeOrder.Question,
+        _ node: NodeState,
+        _ world: AbstractWorld
+    ) -> [String: Fact] {
         guard !node.isCut else {
             return Self.silence
         }

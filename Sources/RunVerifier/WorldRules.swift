@@ -86,7 +86,8 @@ struct WorldRules: Sendable {
             return nil
         }
         let electors = self.electors(world)
-        if electors.count >= self.needed, let winner = electors.max(by: { self.vote($0, world) < self.vote($1, world) }) {
+        if electors.count >= self.needed, let winner = electors.max(by: { self.vote($0, world) < self.vote($1, world) })
+        {
             for index in self.members where world[index].isLively {
                 world[index].role = index == winner ? .leading : .following
             }

@@ -23,7 +23,10 @@ struct Verify: AsyncParsableCommand {
     @Argument(help: "The runbook's file.")
     var file: String
 
-    @Option(help: "How many faults: nodes that die, lose data, are cut off or come back; commands that fail, hang or end unheard.")
+    @Option(
+        help:
+            "How many faults: nodes that die, lose data, are cut off or come back; commands that fail, hang or end unheard."
+    )
     var faults = 2
 
     @Option(help: "How many answers of probes are wrong or do not come.")
