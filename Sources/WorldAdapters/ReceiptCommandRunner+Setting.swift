@@ -49,6 +49,7 @@ extension ReceiptCommandRunner {
         case .script(let text, let variables):
             let own = variables.map { ReceiptCommand.Variable(name: $0.name, value: ShellWord($0.value)) }
             return (ReceiptCommand.script(text), own + setting)
+        case .request: preconditionFailure("the driver hands requests to a request runner")
         }
     }
 
