@@ -154,10 +154,10 @@ extension Act {
 
     /// Whether the status is a gateway's, which does not know what became of the request behind it.
     func isLeftInDoubt(by status: Int) -> Bool {
-        guard case .request = self.command, self.effectClass.changesTheWorld, !self.isDone(with: status) else {
+        guard case .request = self.command, self.effectClass.changesTheWorld, self.repeating != .safe else {
             return false
         }
-        return status == 502 || status == 504
+        return !self.isDone(with: status) && (status == 502 || status == 504)
     }
 }
 

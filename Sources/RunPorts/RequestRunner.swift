@@ -8,7 +8,7 @@ package import RunVocabulary
 ///
 /// A status is reported as an exit status. What is reported for a request that got no complete answer must be true: `notSent` only if not a
 /// byte of it can have been acted upon, `inDoubt` whenever the other side may have acted and the act changes the world. A request that only
-/// reads and was not answered has ended with the status 0.
+/// reads, or is safe to repeat, and was not answered has ended with the status 0.
 package protocol RequestRunner: Sendable {
     func send(_ act: Act) async -> CommandReport
     /// Finds out what became of a request that was sent in an earlier life.

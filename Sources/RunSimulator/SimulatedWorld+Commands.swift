@@ -51,8 +51,9 @@ extension SimulatedWorld {
         let question = ProbeOrder.Question.http(url: request.url, port: nil, path: "")
         let answer = self.answer(of: nil, to: question)
         guard !(answer?.isSilent ?? false) else {
+            let matters = act.effectClass.changesTheWorld && act.repeating != .safe
             let ending: CommandReport.Ending =
-                act.effectClass.changesTheWorld ? .inDoubt(reason: "no answer came from \(request.url)") : .timedOut
+                matters ? .inDoubt(reason: "no answer came from \(request.url)") : .timedOut
             return Performance(length: act.timeout, report: CommandReport(ending), happens: false)
         }
         var status = request.expected.first?.lowerBound ?? 200

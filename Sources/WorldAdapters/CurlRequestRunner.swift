@@ -95,7 +95,8 @@ package final class CurlRequestRunner: RequestRunner {
     }
 
     private static func report(_ error: TransferError, of act: Act, isRepeated: Bool) -> CommandReport {
-        guard act.effectClass.changesTheWorld else {
+        // Where sending it again does no harm, nobody has to find out whether it arrived.
+        guard act.effectClass.changesTheWorld, act.repeating != .safe else {
             if error.code == .timedOut {
                 return CommandReport(.timedOut)
             }

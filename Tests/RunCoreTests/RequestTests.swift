@@ -66,7 +66,7 @@ import Testing
         try run.start()
         #expect(try run.carryOut(.exited(status: status)) == [])
         #expect(run.machine.doubts.map(\.step) == ["ask"])
-        run = try Self.run("method: GET")
+        run = try Self.run(status == 502 ? "method: GET" : "effect: changes, repeat: safe")
         try run.start()
         #expect(
             try run.carryOut(.exited(status: status)) == ["finish failed: the engine's machine: answered \(status)"]

@@ -123,6 +123,16 @@ import WorldAdapters
         #expect(reports.1.ending == .timedOut)
     }
 
+    @Test func `a request that may be sent twice has failed when it is not answered`() async throws {
+        let report = try await Self.with { connection, _ in
+            _ = connection.request()
+        } _: { runner, port in
+            await runner.send(Self.act(port, repeating: .safe))
+        }
+        #expect(report.ending == .exited(status: 0))
+        #expect(!report.standardError.isEmpty)
+    }
+
     @Test func `a time-out after sending is in doubt`() async throws {
         let report = try await Self.with { connection, _ in
             _ = connection.request()
