@@ -41,7 +41,18 @@ package struct RunbookGrammar: Sendable {
         var alternatives: [RuleID] = []
     }
 
-    private var rules: [Rule] = []
+    /// A rule is looked at for every value of a file, so it is shared rather than copied.
+    fileprivate final class Shared: Sendable {
+        let rule: Rule
+        let references: Set<Reference>
+
+        init(_ rule: Rule) {
+            self.rule = rule
+            self.references = Set(Reference(rawValue: rule.name).map { [$0] } ?? [])
+        }
+    }
+
+    private var rules: [Shared] = []
     package private(set) var root = RuleID(index: 0)
 
     /// A schema that refers to itself in circles of references alone would never end; ours has none.
@@ -54,7 +65,7 @@ package struct RunbookGrammar: Sendable {
         }
         var reader = GrammarReader(definitions: schema["$defs"] ?? .null, depthLimit: Self.depthLimit)
         self.root = reader.rule(for: schema, name: "", depth: 0)
-        self.rules = reader.rules
+        self.rules = reader.rules.map(Shared.init)
     }
 }
 
@@ -66,7 +77,7 @@ extension RunbookGrammar {
         var found: [Rule] = []
         var waiting = [id]
         while let next = waiting.popLast(), found.count < Self.depthLimit {
-            let rule = self.rules[next.index]
+            let rule = self.rules[next.index].rule
             found.append(rule)
             waiting += rule.alternatives.reversed()
         }
@@ -78,6 +89,10 @@ extension RunbookGrammar {
     }
 
     package func key(_ name: String, of id: RuleID) -> Key? {
+        let shared = self.rules[id.index]
+        guard !shared.rule.alternatives.isEmpty else {
+            return shared.rule.keys.first { $0.name == name }
+        }
         for rule in self.unfolded(id) {
             if let key = rule.keys.first(where: { $0.name == name }) {
                 return key
@@ -88,6 +103,10 @@ extension RunbookGrammar {
 
     /// The rule of what a key holds, keys of the author's own included.
     package func value(of name: String, in id: RuleID) -> RuleID? {
+        let shared = self.rules[id.index]
+        guard !shared.rule.alternatives.isEmpty else {
+            return shared.rule.keys.first { $0.name == name }?.rule ?? shared.rule.otherKeys
+        }
         for rule in self.unfolded(id) {
             if let found = rule.keys.first(where: { $0.name == name })?.rule ?? rule.otherKeys {
                 return found
@@ -118,15 +137,27 @@ extension RunbookGrammar {
 
     /// What a key excludes and is excluded by: the verbs of a step, the probes of a `wait`.
     package func choices(in id: RuleID) -> [String] {
-        self.unfolded(id).flatMap { $0.choices.flatMap { $0 } }
+        let shared = self.rules[id.index]
+        guard !shared.rule.choices.isEmpty || !shared.rule.alternatives.isEmpty else {
+            return []
+        }
+        return self.unfolded(id).flatMap { $0.choices.flatMap { $0 } }
     }
 
     package func isNamed(_ name: String, _ id: RuleID) -> Bool {
-        self.unfolded(id).contains { $0.name == name }
+        let shared = self.rules[id.index]
+        guard !shared.rule.alternatives.isEmpty else {
+            return shared.rule.name == name
+        }
+        return self.unfolded(id).contains { $0.name == name }
     }
 
     package func references(of id: RuleID) -> Set<Reference> {
-        Set(self.unfolded(id).compactMap { Reference(rawValue: $0.name) })
+        let shared = self.rules[id.index]
+        guard !shared.rule.alternatives.isEmpty else {
+            return shared.references
+        }
+        return Set(self.unfolded(id).compactMap { Reference(rawValue: $0.name) })
     }
 
     /// Whether the values are collections and never scalars: then nothing follows the key on its line.

@@ -159,7 +159,7 @@ import Testing
     }
 
     // Goal: no input ends the program or holds it up.
-    // Method: runbooks with pieces of the language put where they do not belong, from seeds. More of it: scripts/fuzz.
+    // Method: runbooks with pieces of the language put where they do not belong, from seeds.
     @Test(arguments: 1...8) func `a file that chance has damaged is checked in time`(seed: Int) {
         var mutation = Mutation(seed: UInt64(seed))
         for round in 0..<40 {

@@ -13,7 +13,7 @@ import Testing
     @Test(arguments: [
         "runbooks/zookeeper_quorum_loss.yaml", "runbooks/cascade_failure.yaml", "examples/first_runbook.yaml",
     ])
-    func `a slip in a shipped runbook brings one message, seldom two, never three`(path: String) throws {
+    func `a slip in a shipped runbook brings one message, seldom two, hardly ever more`(path: String) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let lines = try String(contentsOf: root.appending(path: path), encoding: .utf8)
@@ -36,9 +36,11 @@ import Testing
             document.replace(text: damaged.joined(separator: "\n"))
             let count = document.diagnostics.count
             counts[count, default: 0] += 1
-            #expect(count <= 2, "\(damaged[index]): \(document.diagnostics.map(\.message))")
+            #expect(count <= 6, "\(damaged[index]): \(document.diagnostics.map(\.message))")
         }
         #expect(counts[2] ?? 0 <= 9, "\(counts)")
+        // A section whose heading is gone becomes part of the one above it.
+        #expect(counts.filter { $0.key > 2 }.values.reduce(0, +) <= 1, "\(counts)")
     }
 
     /// Two neighbouring letters of a word exchanged.

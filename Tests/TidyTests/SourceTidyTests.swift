@@ -8,7 +8,12 @@ import Testing
 @Suite struct SourceTidyTests {
     static let pure = [
         "RunVocabulary", "RunbookSource", "CELExpressions", "RunPlan", "RunbookLanguage", "RunbookCompiler", "RunCore",
+<<<<<<< ours
         "CommandReceipts", "Doctor", "SelfhealConfiguration", "RunSimulator", "RunPorts",
+=======
+        "RunbookEditor", "LanguageServer",
+        "CommandReceipts", "SelfhealConfiguration", "RunSimulator", "RunPorts",
+>>>>>>> theirs
     ]
 
     @Test(arguments: pure)

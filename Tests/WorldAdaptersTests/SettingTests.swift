@@ -87,7 +87,7 @@ struct SettingTests {
             become: Become(user: self.host.service),
             environment: [Act.Variable(name: "WORD", value: "it's $HOME; -n\n`id`")],
             directory: "/usr/share",
-            input: "a line\nand more"
+            input: Act.Variable(name: "stdin", value: "a line\nand more")
         )
         let report = try await self.run(
             self.act("id -un; pwd; printf '%s|' \"$WORD\"; cat", setting, repeating: repeating)
@@ -164,7 +164,7 @@ struct SettingTests {
             Act.Setting(
                 become: Become(user: self.host.service),
                 environment: [Act.Variable(name: "TOKEN", value: secret)],
-                input: secret
+                input: Act.Variable(name: "stdin", value: secret)
             ),
             repeating: repeating
         )
