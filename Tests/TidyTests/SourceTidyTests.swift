@@ -8,12 +8,8 @@ import Testing
 @Suite struct SourceTidyTests {
     static let pure = [
         "RunVocabulary", "RunbookSource", "CELExpressions", "RunPlan", "RunbookLanguage", "RunbookCompiler", "RunCore",
-<<<<<<< ours
-        "CommandReceipts", "Doctor", "SelfhealConfiguration", "RunSimulator", "RunPorts",
-=======
-        "RunbookEditor", "LanguageServer",
-        "CommandReceipts", "SelfhealConfiguration", "RunSimulator", "RunPorts",
->>>>>>> theirs
+        "RunbookEditor", "LanguageServer", "RunVerifier", "CommandReceipts", "Doctor", "SelfhealConfiguration",
+        "RunSimulator", "RunPorts",
     ]
 
     @Test(arguments: pure)
