@@ -45,7 +45,8 @@ struct ListBound {
             // These give back what they are given, or less of it.
             ["reverse", "sort", "distinct", "slice"].contains(call.name) ? call.receiver.flatMap(self.bound) : nil
         case .macro(let macro): self.bound(macro)
-        case .literal, .local, .optionalSelect, .has, .index, .optionalIndex, .optionalElement, .map, .not, .negate, .binary,
+        case .literal, .local, .optionalSelect, .has, .index, .optionalIndex, .optionalElement, .map, .not, .negate,
+            .binary,
             .all, .any, .bind, .invalid:
             nil
         }
