@@ -85,7 +85,8 @@ package struct SecretBook: Sendable {
         report.standardError = self.mask(report.standardError)
         switch report.ending {
         case .notSent(let reason): report.ending = .notSent(reason: self.mask(reason))
-        case .inDoubt(let reason): report.ending = .inDoubt(reason: self.mask(reason))
+        case .inDoubt(let reason, let mayStillRun):
+            report.ending = .inDoubt(reason: self.mask(reason), mayStillRun: mayStillRun)
         case .exited, .signalled, .timedOut, .stopped: break
         }
         return report

@@ -248,7 +248,6 @@ package struct Batch: Hashable, Sendable, Codable {
         self.maxFailures = maxFailures
     }
 
-    /// One target after the other, halting at the first failure.
     /// How many targets the batch of this number (from 0) has, of `total` in all; one at least.
     package func size(ofBatch number: Int, of total: Int) -> Int {
         let ramp = self.ramp ?? []

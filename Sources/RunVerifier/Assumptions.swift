@@ -4,7 +4,7 @@
 /// What the world may throw at a run while it is explored; every bound that a proof depends on.
 package struct Assumptions: Hashable, Sendable {
     /// Nodes that die, lose their data, are cut off or come back; commands that fail, hang or end without a word; notices that get lost.
-    package var faults = 2
+    package var faults = 1
     /// Answers of probes that are wrong or do not come.
     package var lies = 1
     /// Deaths of the engine, each followed by a `resume`.

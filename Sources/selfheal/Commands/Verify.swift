@@ -27,7 +27,7 @@ struct Verify: AsyncParsableCommand {
         help:
             "How many faults: nodes that die, lose data, are cut off or come back; commands that fail, hang or end unheard."
     )
-    var faults = 2
+    var faults = 1
 
     @Option(help: "How many answers of probes are wrong or do not come.")
     var lies = 1
