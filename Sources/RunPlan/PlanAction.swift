@@ -265,6 +265,7 @@ package struct Batch: Hashable, Sendable, Codable {
         return number
     }
 
+    /// One target after the other, halting at the first failure.
     package static let oneByOne = Batch(size: .number(1), pause: .zero, maxFailures: .number(0))
 }
 

@@ -84,7 +84,7 @@ package struct PlanFit {
         case .approve(let action):
             found += self.problems(withChannels: action.channels) + self.problems(with: action)
         case .notify(let action): found += self.problems(withChannels: action.channels)
-        case .probe, .wait, .choose, .forEach, .set, .pause, .finish: break
+        case .probe, .wait, .request, .choose, .parallel, .forEach, .call, .set, .pause, .finish: break
         }
         return found.map { Misfit(place: state.place, message: $0.message, help: $0.help) }
     }
