@@ -181,7 +181,7 @@ extension RegionRole {
     /// What stands above the steps that are not walked in their turn.
     fileprivate var title: String? {
         switch self {
-        case .main, .loop: nil
+        case .main, .loop, .branch, .called, .undo: nil
         case .onFailure: "on_failure: if the run fails"
         case .finally: "finally: however the run ends"
         }

@@ -182,7 +182,7 @@ struct Verify: AsyncParsableCommand {
             Terminal.say("no violation has a trace: '\(graph)' is not written")
             return
         }
-        let text = MermaidDrawing(of: plan).text + "\n" + trace.mermaidClasses + "\n"
+        let text = MermaidDrawing(of: PlanDrawing(of: plan)).text + "\n" + trace.mermaidClasses + "\n"
         guard let file = fopen(graph, "w") else {
             Terminal.say("'\(graph)' cannot be written")
             throw ExitCode.weFailed
