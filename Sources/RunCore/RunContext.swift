@@ -44,7 +44,7 @@ struct RunContext: Hashable, Sendable {
     mutating func ask(for effect: RunEffect) {
         switch effect {
         case .observe(let request, _): self.touched.ask(request, at: self.now)
-        case .act(let act) where act.effectClass.changesTheWorld: self.worldChanged()
+        case .act(let act) where act.effectClass.changesTheWorld: self.touched.act()
         default: break
         }
         self.effects.append(effect)
@@ -158,6 +158,24 @@ struct RunContext: Hashable, Sendable {
         for name in expression.reads {
             for node in self.nodes(readAs: name) where !nodes.contains(node) && self.isStale(node) {
                 nodes.append(node)
+            }
+        }
+        return nodes.sorted()
+    }
+
+    /// The nodes whose facts were too old, or were not known, when the last act was asked for.
+    func nodesStaleAtLastAct(for expression: Expression) -> [NodeName] {
+        var nodes: Set<NodeName> = []
+        for name in expression.reads {
+            for node in self.nodes(readAs: name) {
+                guard
+                    let observation = self.observations[node],
+                    !self.touched.hadChangedAtLastAct(since: observation.asked),
+                    self.now.elapsed(since: observation.asked.at) <= self.fresh
+                else {
+                    nodes.insert(node)
+                    continue
+                }
             }
         }
         return nodes.sorted()

@@ -53,9 +53,9 @@ extension RunMachine {
         case unknown(reason: String)
     }
 
-    /// What the run knows about a condition on nodes, at this moment; what it saw too long ago it does not know.
+    /// What the run knew about a condition on nodes when it asked for its last act; what it saw too long ago it does not know.
     package func evidence(for condition: Expression) -> Evidence {
-        let stale = self.knowledge.staleNodes(for: condition)
+        let stale = self.knowledge.nodesStaleAtLastAct(for: condition)
         guard stale.isEmpty else {
             let nodes = stale.map(\.text).joined(separator: ", ")
             return .unknown(

@@ -36,6 +36,8 @@ struct TouchedWorld: Hashable, Sendable {
     }
 
     private var changes = 0
+    /// What the count was when the last act was asked for.
+    private var changesAtLastAct = 0
     /// Questions without an answer.
     private var open: [RequestID: Question] = [:]
     private var underWay: Set<Lane> = []
@@ -46,6 +48,16 @@ struct TouchedWorld: Hashable, Sendable {
 
     mutating func change() {
         self.changes += 1
+    }
+
+    mutating func act() {
+        self.changesAtLastAct = self.changes
+        self.change()
+    }
+
+    /// Whether the act that was asked for last rested on less than it could know.
+    func hadChangedAtLastAct(since question: Question) -> Bool {
+        question.changes < self.changesAtLastAct
     }
 
     mutating func ask(_ request: RequestID, at moment: Instant) {

@@ -71,10 +71,12 @@ extension RunbookCompiler {
     package static func analyze(
         _ syntax: RunbookSyntax,
         path: String,
-        loader: RunbookLoader = .none
+        loader: RunbookLoader = .none,
+        isWellFormed: Bool = true
     ) -> (diagnostics: [Diagnostic], names: NameScopes) {
         let environment = TypeEnvironment(of: syntax)
         var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
+        compiler.isWellFormed = isWellFormed
         compiler.names = NameScopes(head: environment.selectionsOnly)
         _ = compiler.plan(as: .main)
         return (compiler.diagnostics, compiler.names ?? NameScopes(head: environment.selectionsOnly))

@@ -39,22 +39,6 @@ extension RunbookCompiler {
         }
     }
 
-    /// Without a receipt a script is sent on the command line, which every user of the host can read.
-    mutating func checkEnvironmentIsHidden(_ syntax: RunSyntax) {
-        guard syntax.repeating?.value == .never else {
-            return
-        }
-        for variable in syntax.environment {
-            for case .expression(let interpolation) in variable.value.cel?.parts ?? [] {
-                let paths = interpolation.expression.referencedPaths
-                let name = paths.first { $0.root == "parameters" && $0.path.count > 1 }?.path[1]
-                if let name, self.secretNames.contains(name) {
-                    self.report(.secretOnCommandLine(name, at: variable.value.span))
-                }
-            }
-        }
-    }
-
     /// What the parameters are that nobody may see.
     static func secretNames(of syntax: RunbookSyntax) -> Set<String> {
         Set(syntax.parameters.filter { $0.kind?.value == .secret }.map(\.name.value))
@@ -78,16 +62,6 @@ extension Diagnostic {
             message: "the secret '\(name)' would be shown, kept or decided upon here",
             span: span,
             help: "'${{ parameters.\(name) }}' may stand in 'env' of a script and in 'headers' and 'body' of a request"
-        )
-    }
-
-    static func secretOnCommandLine(_ name: String, at span: SourceSpan) -> Self {
-        Self(
-            code: Code(258),
-            severity: .error,
-            message: "the secret '\(name)' would stand on a command line of the host",
-            span: span,
-            help: "a script with 'repeat: never' is sent so: take 'repeat' out"
         )
     }
 

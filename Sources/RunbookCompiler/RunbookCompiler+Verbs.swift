@@ -164,7 +164,6 @@ extension RunbookCompiler {
             }
         }
         let verify = step.verify.flatMap { self.verify($0, scope) }
-        self.checkEnvironmentIsHidden(syntax)
         self.checkEnvironmentIsRead(syntax)
         guard let (command, implied) = self.command(syntax, environment, types) else {
             return nil

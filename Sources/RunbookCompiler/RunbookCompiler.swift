@@ -17,6 +17,7 @@ package struct RunbookCompiler {
     var diagnostics: [Diagnostic] = []
     var regions: [PlanRegion] = []
     var parameterUse = ParameterUse()
+    var isWellFormed = true
     let path: String
     let loader: RunbookLoader
     /// The files that are being compiled, this one last.
@@ -43,13 +44,16 @@ package struct RunbookCompiler {
 
     /// Compiles a runbook and those that it calls, which the loader finds.
     ///
-    /// Their mistakes are among the diagnostics, with the places in their files.
+    /// Their mistakes are among the diagnostics, with the places in their files. Where not all of the text could be read, no advice is
+    /// given on the rest.
     package static func compile(
         _ syntax: RunbookSyntax,
         path: String,
-        loader: RunbookLoader = .none
+        loader: RunbookLoader = .none,
+        isWellFormed: Bool = true
     ) -> (plan: Plan?, diagnostics: [Diagnostic]) {
         var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
+        compiler.isWellFormed = isWellFormed
         let plan = compiler.plan(as: .main).plan
         return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics)
     }
@@ -98,7 +102,7 @@ package struct RunbookCompiler {
         }
         var regions = plan.runbookRegions
         regions.main = main
-        if !self.diagnostics.hasErrors, role == .main {
+        if self.isWellFormed, !self.diagnostics.hasErrors, role == .main {
             self.warnOfUngatedDataLoss(plan)
             self.warnOfUnusedParameters()
             self.applyExpertRules(plan)

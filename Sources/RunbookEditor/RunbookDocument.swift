@@ -47,11 +47,15 @@ package struct RunbookDocument {
         let (syntax, shape) = RunbookParser.parse(root)
         self.diagnostics += shape
         if let syntax {
-            let (meaning, names) = RunbookCompiler.analyze(syntax, path: self.file.path)
+            let (meaning, names) = RunbookCompiler.analyze(
+                syntax,
+                path: self.file.path,
+                isWellFormed: !self.diagnostics.hasErrors
+            )
             self.diagnostics += meaning
             self.lastNames = names
         }
-        self.diagnostics = self.diagnostics.inSourceOrder().withoutEchoes()
+        self.diagnostics = Silences.apply(to: self.diagnostics.inSourceOrder().withoutEchoes(), in: self.file)
     }
 
     /// Whether the file says that it is a runbook: editors hand us every YAML file there is.

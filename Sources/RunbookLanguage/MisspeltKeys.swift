@@ -61,12 +61,26 @@ struct MisspeltKeys {
     /// What is to be said: the slips, and what else is wrong with the tree that was meant.
     ///
     /// What stands in a step whose verb is misspelt is left for later: the verb is a guess.
-    func diagnostics(with others: [Diagnostic]) -> [Diagnostic] {
-        let guessed = self.slips.filter { $0.diagnostic.code.number == 112 }.map(\.span)
+    func diagnostics(with others: [Diagnostic], in root: YAMLNode) -> [Diagnostic] {
+        let verbs = Set(self.slips.filter { $0.diagnostic.code.number == 112 }.map(\.span))
+        let guessed = verbs.isEmpty ? [] : self.steps(in: root, atKeys: verbs)
         let rest = others.filter { other in
             !self.slips.contains { $0.diagnostic == other } && !guessed.contains { $0.contains(other.span) }
         }
         return self.slips.map(\.diagnostic) + rest
+    }
+
+    /// The mappings that have a key in one of the places, or are in one themselves.
+    private func steps(in node: YAMLNode, atKeys keys: Set<SourceSpan>) -> [SourceSpan] {
+        switch node.kind {
+        case .scalar: return []
+        case .sequence(let elements): return elements.flatMap { self.steps(in: $0, atKeys: keys) }
+        case .mapping(let pairs):
+            guard !keys.contains(node.span), !pairs.contains(where: { keys.contains($0.key.span) }) else {
+                return [node.span]
+            }
+            return pairs.flatMap { self.steps(in: $0.value, atKeys: keys) }
+        }
     }
 
     /// The tree with the keys that were meant.

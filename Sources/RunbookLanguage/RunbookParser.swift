@@ -19,7 +19,7 @@ package struct RunbookParser {
             return (syntax, diagnostics)
         }
         let (meant, others) = self.parseAsWritten(misspelt.corrected(root))
-        return (meant, misspelt.diagnostics(with: others).inSourceOrder())
+        return (meant, misspelt.diagnostics(with: others, in: root).inSourceOrder())
     }
 
     private static func parseAsWritten(_ root: YAMLNode) -> (syntax: RunbookSyntax?, diagnostics: [Diagnostic]) {

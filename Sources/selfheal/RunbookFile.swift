@@ -82,7 +82,12 @@ struct RunbookFile {
         var plan: Plan?
         let called = CalledFiles()
         if let syntax {
-            let compiled = RunbookCompiler.compile(syntax, path: path, loader: RunbookLoader { called.read($0) })
+            let compiled = RunbookCompiler.compile(
+                syntax,
+                path: path,
+                loader: RunbookLoader { called.read($0) },
+                isWellFormed: !diagnostics.hasErrors
+            )
             diagnostics += compiled.diagnostics
             plan = diagnostics.hasErrors ? nil : compiled.plan
         }

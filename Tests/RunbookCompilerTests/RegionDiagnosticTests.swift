@@ -255,21 +255,11 @@ import Testing
         )
     }
 
-    @Test func `a secret is given no text, has no default, and is on no command line`() {
+    @Test func `a secret is given no text, and has no default`() {
         expectProblems(
             [257],
             in: runbook("  - id: a\n    call: { runbook: with_secret, with: { token: ❶\"'a'\"❶ } }")
         )
         expectProblems([256], in: runbook("", head: "parameters: { token: { type: secret, default: ❶a❶ } }"))
-        expectProblems(
-            [258],
-            in: runbook(
-                """
-                  - id: a
-                    run: { local: true, script: c, env: { A: ❶"${{ parameters.token }}"❶ }, effect: changes, repeat: never }
-                """,
-                head: Self.secret
-            )
-        )
     }
 }

