@@ -167,18 +167,17 @@ struct RunContext: Hashable, Sendable {
     func nodesStaleAtLastAct(for expression: Expression) -> [NodeName] {
         var nodes: Set<NodeName> = []
         for name in expression.reads {
-            for node in self.nodes(readAs: name) {
-                guard
-                    let observation = self.observations[node],
-                    !self.touched.hadChangedAtLastAct(since: observation.asked),
-                    self.now.elapsed(since: observation.asked.at) <= self.fresh
-                else {
-                    nodes.insert(node)
-                    continue
-                }
-            }
+            nodes.formUnion(self.nodes(readAs: name).filter(self.wasStaleAtLastAct))
         }
         return nodes.sorted()
+    }
+
+    func wasStaleAtLastAct(_ node: NodeName) -> Bool {
+        guard let observation = self.observations[node] else {
+            return true
+        }
+        return self.touched.hadChangedAtLastAct(since: observation.asked)
+            || self.now.elapsed(since: observation.asked.at) > self.fresh
     }
 
     func isStale(_ node: NodeName) -> Bool {

@@ -72,9 +72,9 @@ extension RunMachine {
         return Evidence(context.verdict(on: condition))
     }
 
-    /// What the run knows of a node and is fresh enough to decide upon.
+    /// What the run knew of a node when it asked for its last act, and was fresh enough to decide upon.
     package func freshFacts(of node: NodeName) -> [String: Fact]? {
-        self.knowledge.isStale(node) ? nil : self.knowledge.observation(of: node)?.facts
+        self.knowledge.wasStaleAtLastAct(node) ? nil : self.knowledge.observation(of: node)?.facts
     }
 
     /// The nodes of a selection, once the run has started.

@@ -39,7 +39,9 @@ import Testing
         #expect(result.commands == (1...5).map { "zk\($0): restart zookeeper" })
         // The members vote again only once: when the leader goes.
         let elections = result.timeline.filter { $0.kind == .world && $0.text.contains("is elected leader") }
-        let last = try #require(result.timeline.last { $0.kind == .act && $0.text.hasPrefix("zk5: restart zookeeper") })
+        let last = try #require(
+            result.timeline.last { $0.kind == .act && $0.target == "zk5" && $0.text == "restart zookeeper" }
+        )
         #expect(elections.filter { $0.at > Instant(milliseconds: 0) }.allSatisfy { $0.at > last.at })
         #expect(!elections.isEmpty)
     }

@@ -12,7 +12,7 @@ import Testing
 @Suite struct DiagnosticTidyTests {
     /// Numbers of codes as the source has them: `Code(207)`, `.error(207, …`, `code: 207`, or a case of the switch that picks one.
     private static func codesInSource() throws -> [UInt16: String] {
-        let forms = /(?:\bCode\(|\.(?:error|warning)\(\s*(?:code:\s*)?|\bcase \.\w+: )(\d{1,4})\b/
+        let forms = /(?:\bCode\(|\bself\.ssh\(\s*|\.(?:error|warning)\(\s*(?:code:\s*)?|\bcase \.\w+: )(\d{1,4})\b/
         var codes: [UInt16: String] = [:]
         for file in try Repository.swiftFiles(under: "Sources")
         where file.text.contains("Code(") || file.path.contains("/Diagnostic+") {

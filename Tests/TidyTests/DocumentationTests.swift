@@ -28,6 +28,7 @@ import Testing
             RunbookCompiler.compile($0, path: runbook.path, loader: runbook.loader)
         }
         diagnostics += compiled?.diagnostics ?? []
+        diagnostics = Silences.apply(to: diagnostics.inSourceOrder(), in: document.file)
         #expect(diagnostics.isEmpty, "\(DiagnosticRenderer(files: [document.file]).render(diagnostics))")
         #expect(compiled?.plan != nil)
     }
