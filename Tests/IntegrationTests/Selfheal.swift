@@ -139,9 +139,15 @@ final class Running: Sendable {
         }
         defer { alarm.cancel() }
         let end = ContinuousClock.now + Selfheal.patience
-        while !self.state.withLock({ isThere($0) }) {
-            let isOver = self.state.withLock { $0.status != nil && $0.openStreams == 0 }
-            guard ContinuousClock.now < end, !isOver else {
+        while true {
+            // In one look: it may come true between two.
+            let now = self.state.withLock { state in
+                (isThere: isThere(state), isOver: state.status != nil && state.openStreams == 0)
+            }
+            guard !now.isThere else {
+                return
+            }
+            guard ContinuousClock.now < end, !now.isOver else {
                 self.signal(SIGKILL)
                 throw TookTooLong(description: "selfheal did not \(what):\n\(self.complaint)")
             }
