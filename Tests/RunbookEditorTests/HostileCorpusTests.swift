@@ -138,8 +138,8 @@ import Testing
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// A release build needs less than 50 milliseconds for each; tests are not optimized, and run beside others.
-    private static let limit = 2.0
+    /// A release build needs less than 50 milliseconds for each; tests are not optimized, and run beside others on machines that are slow.
+    private static let limit = 20.0
 
     @Test(arguments: Self.refused) func `a hostile file is refused soon, in words that can be shown`(hostile: Case) {
         let (diagnostics, seconds, text) = Self.check(hostile.bytes)

@@ -8,7 +8,7 @@ import Testing
 
 // Everything here took seconds to minutes without a limit; a debug build under load gets generous bounds.
 @Suite struct HostileYAMLTests {
-    static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(60)
 
     static func codes(of text: String, limits: YAMLLimits = YAMLLimits()) -> [UInt16] {
         var document: YAMLDocument?
