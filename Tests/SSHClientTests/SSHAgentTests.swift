@@ -13,9 +13,14 @@ private final class TestAgent: @unchecked Sendable {
     init(in folder: URL) throws {
         self.socket = folder.appending(path: "agent").path
         self.process = try TestServer.spawn("/usr/bin/ssh-agent", ["-D", "-a", self.socket])
-        for _ in 0..<1_000 where !FileManager.default.fileExists(atPath: self.socket) {
+        // The socket's file is there a moment before anybody listens; once somebody does, 'ssh-add -l' exits with 1: no keys.
+        for _ in 0..<1_000 {
+            let question = ["SSH_AUTH_SOCK=\(self.socket)", "ssh-add", "-l"]
+            let status = TestServer.wait(for: try TestServer.spawn("/usr/bin/env", question))
+            if status == 1 << 8 { return }
             usleep(5_000)
         }
+        throw TestServer.Failure(description: "the ssh-agent does not answer")
     }
 
     deinit {
@@ -79,7 +84,7 @@ private final class TestAgent: @unchecked Sendable {
         host.identity = .agent(socket: agent.socket, publicKey: try server.publicKey("user"))
         let error = try await self.refusal(by: host)
         #expect(error.code == .agentUnavailable)
-        #expect(error.message.contains(try server.publicKey("user").fingerprint))
+        #expect(error.message.contains(try server.publicKey("user").fingerprint), "\(error.message)")
         try agent.add(server.file("user").path)
         #expect(try await self.client.run("true", on: host, timeout: .seconds(30)).succeeded)
     }
@@ -90,7 +95,7 @@ private final class TestAgent: @unchecked Sendable {
         host.identity = .agent(socket: "/nonexistent/agent", publicKey: try server.publicKey("user"))
         let error = try await self.refusal(by: host)
         #expect(error.code == .agentUnavailable)
-        #expect(error.message.contains("/nonexistent/agent"))
+        #expect(error.message.contains("/nonexistent/agent"), "\(error.message)")
     }
 
     @Test func `a key that the host does not know is refused with the agent, too`() async throws {
