@@ -67,7 +67,7 @@ let package = Package(
         pure("Doctor", ["RunVocabulary"]),
         pure(
             "SelfhealConfiguration",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan"]
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "ClusterWatch"]
         ),
 
         // Proof.
@@ -75,9 +75,12 @@ let package = Package(
             "RunSimulator",
             [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookCompiler", "RunPlan", "RunCore",
-                "CELExpressions", "SelfhealConfiguration",
+                "CELExpressions", "SelfhealConfiguration", "ClusterWatch",
             ]
         ),
+
+        // Decides what the daemon watches, starts and holds back.
+        pure("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
 
         pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
 
@@ -243,6 +246,7 @@ let package = Package(
                 "RunbookCompiler", "CELExpressions",
             ]
         ),
+        tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport"]),
         tests("Probes", ["CLinux"]),
         tests("ProbeZooKeeper", ["Probes"]),
         tests("SSHClient", ["RunVocabulary"]),

@@ -63,6 +63,11 @@ package struct TriggerWatch: Hashable, Sendable {
         self.context.resolveSelections()
     }
 
+    /// The nodes of all the plan's selections, sorted.
+    package var selectedNodes: [NodeName] {
+        Set(self.context.plan.selections.flatMap { self.context.nodes(selectedBy: $0.name) }).sorted()
+    }
+
     /// When `clockReached` is due.
     package var wakeAt: Instant? {
         guard let span = self.span, !span.hasFired else {

@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterWatch
 import RunCore
 import RunPlan
 import RunVocabulary
@@ -54,7 +55,7 @@ extension Rehearsal {
         var facts =
             look.isObservation ? self.world.observedFacts(of: node) : self.world.facts(of: node, asking: question)
         if look.isObservation {
-            let health = self.monitor.health(of: node) ?? MonitorModel.health(in: facts)
+            let health = self.monitor.health(of: node) ?? HealthModel.health(in: facts)
             facts["health"] = health.fact
         }
         self.report(request, node, facts)
@@ -160,21 +161,6 @@ extension Rehearsal {
         case .approve:
             self.start(because: "fired: \(name) starts; a live engine asks a person first ('autonomy: approve')")
         case .automatic: self.start(because: "fired: \(name) starts")
-        }
-    }
-}
-
-extension MonitorModel.Health {
-    /// As expressions see it: what is unknown is left out, and never a word that one could compare with.
-    fileprivate var fact: Fact? {
-        self == .unknown ? nil : .string(self.rawValue)
-    }
-
-    fileprivate var text: String {
-        switch self {
-        case .up: "is up"
-        case .down: "is down"
-        case .unknown: "cannot be seen"
         }
     }
 }

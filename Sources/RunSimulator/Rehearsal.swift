@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterWatch
 import RunCore
 package import RunPlan
 import RunVocabulary
@@ -45,7 +46,7 @@ package struct Rehearsal: Sendable {
     var startedAt: Instant?
     var watches: [TriggerWatch] = []
     var lastFinding: TriggerWatch.Finding?
-    var monitor: MonitorModel
+    var monitor: HealthModel
     var looks: [RequestID: Look] = [:]
     var acts: [EffectID: ActUnderWay] = [:]
     var gates: [StepKey: Gate] = [:]
@@ -79,7 +80,7 @@ package struct Rehearsal: Sendable {
         self.parameters = parameters
         self.world = SimulatedWorld(scenario, seed: seed)
         self.generator = SplitMix64(seed: ~seed)
-        self.monitor = MonitorModel(scenario.monitors)
+        self.monitor = HealthModel(downAfter: scenario.monitors.downAfter, upAfter: scenario.monitors.upAfter)
     }
 
     /// Rehearses one run.

@@ -29,6 +29,7 @@ struct ConfigurationReader {
         let channels = reader.take("notifications").map(self.channels) ?? []
         let store = reader.take("store").map(self.store)
         let security = reader.take("security").flatMap(self.security) ?? (false, false)
+        let watch = self.watch(&reader)
         reader.finish()
         return cluster.map { inventory in
             SelfhealConfiguration(
@@ -38,7 +39,9 @@ struct ConfigurationReader {
                 storeFolder: store?.folder ?? self.folders.resolve(".selfheal"),
                 storeGroup: store?.group,
                 allowsSpeakingForOthers: security.speaksForOthers,
-                requesterMayApprove: security.requesterMayApprove
+                requesterMayApprove: security.requesterMayApprove,
+                watch: watch.settings,
+                watchedRunbooks: watch.runbooks
             )
         }
     }

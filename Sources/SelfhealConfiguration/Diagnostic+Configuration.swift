@@ -204,6 +204,30 @@ extension Diagnostic {
         self.error(523, "the mail goes to nobody", at: span, help: "name who gets it: to: [oncall@example.com]")
     }
 
+    // MARK: Watching
+
+    package static func badSpan(_ key: String, _ text: String, least: Milliseconds, at span: SourceSpan) -> Self {
+        self.error(
+            533,
+            "'\(text)' is no duration for '\(key)'",
+            at: span,
+            help: least == .zero ? "write it like 30s, 5m or 1h30m" : "write it like 30s, 5m or 1h30m, and at least \(least)"
+        )
+    }
+
+    package static func lookLongerThanInterval(_ timeout: Milliseconds, _ every: Milliseconds, at span: SourceSpan) -> Self {
+        self.error(
+            534,
+            "a look may take \(timeout), and the next one is due after \(every)",
+            at: span,
+            help: "make 'timeout' shorter than 'interval', or nodes are seen late whenever one does not answer"
+        )
+    }
+
+    package static func badApprover(_ text: String, at span: SourceSpan) -> Self {
+        self.error(535, "'\(text)' names nobody", at: span, help: "write role:NAME or person:NAME")
+    }
+
     // MARK: Keys
 
     package static func sameMeaning(

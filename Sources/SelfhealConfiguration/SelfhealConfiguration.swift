@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+package import ClusterWatch
 package import RunPlan
 package import RunVocabulary
 package import RunbookSource
@@ -21,6 +22,10 @@ package struct SelfhealConfiguration: Hashable, Sendable {
     package var allowsSpeakingForOthers: Bool
     /// Whether the person who started a run counts among those who approve it.
     package var requesterMayApprove: Bool
+    /// How `selfheal serve` watches, and what it keeps to.
+    package var watch: WatchSettings
+    /// The runbooks that it starts; paths of files, in the order of the file.
+    package var watchedRunbooks: [Spanned<String>]
 
     /// Reads a document that was parsed with ``YAMLFeatures/configuration``.
     ///

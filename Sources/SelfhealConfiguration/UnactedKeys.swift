@@ -9,8 +9,13 @@ package enum UnactedKeys {
     package static let root: Set<String> = [
         "alerts", "base_config", "dashboards", "development", "disaster_recovery", "environment", "high_availability",
         "include",
-        "includes", "logging", "monitoring", "multi_datacenter", "plugins", "production", "recovery", "staging",
+        "includes", "logging", "multi_datacenter", "plugins", "production", "recovery", "staging",
         "system",
+    ]
+
+    package static let monitoring: Set<String> = [
+        "alert_thresholds", "high_throughput_mode", "load_aware_thresholds", "max_concurrent_operations", "methods", "metrics",
+        "thresholds",
     ]
 
     package static let notifications: Set<String> = ["escalation"]
@@ -23,6 +28,7 @@ package enum UnactedKeys {
 
     static func inside(_ section: String) -> Set<String> {
         switch section {
+        case "monitoring": self.monitoring
         case "notifications": self.notifications
         case "security": self.security
         default: []

@@ -75,6 +75,7 @@ import Testing
             ("become_user", "ssh: { become: { ?, user: u } }"), ("role_ssh", "ssh: { roles: { r: { ? } } }"),
             ("node_ssh", "ssh: { jump_hosts: { j: { ?, address: a } } }"),
             ("ssh", "ssh: { ? }"), ("commands", "services: { s: { ? } }"), ("person", "people: [{ ?, name: a }]"),
+            ("monitoring", "monitoring: { ? }"), ("watch", "watch: { ? }"), ("ask", "watch: { ask: { ? } }"),
             ("store", "store: { ?, folder: f }"), ("security", "security: { ? }"),
             ("notifications", "notifications: { ? }"), ("mail", "notifications: { smtp: { ?, host: h } }"),
             ("smtp_channel", "notifications: { channels: { a: { ?, kind: smtp, host: h } } }"),

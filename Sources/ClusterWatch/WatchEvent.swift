@@ -1,0 +1,146 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunCore
+package import RunPlan
+package import RunVocabulary
+
+/// What the world told the watch.
+package enum WatchEvent: Hashable, Sendable {
+    case began(at: Instant)
+    case clockReached(at: Instant)
+    /// One look has been answered: one report for each of its nodes.
+    case looked([ProbeReport], at: Instant)
+    /// A run that the watch asked for was written down and begins.
+    case runBegan(runbook: String, RunID, at: Instant)
+    case startFailed(runbook: String, reason: String, at: Instant)
+    /// The run asks people, or has its answer.
+    case runWaits(RunID, Bool, at: Instant)
+    /// Without an outcome it stopped where it was, and a person has to look.
+    case runEnded(RunID, RunOutcome?, at: Instant)
+    case froze(Freeze, at: Instant)
+    case thawed(by: PersonName, at: Instant)
+
+    package var moment: Instant {
+        switch self {
+        case .began(let at), .clockReached(let at), .looked(_, let at), .runBegan(_, _, let at),
+            .startFailed(_, _, let at), .runWaits(_, _, let at), .runEnded(_, _, let at), .froze(_, let at),
+            .thawed(_, let at):
+            at
+        }
+    }
+}
+
+/// What the watch wants done.
+package enum WatchEffect: Hashable, Sendable {
+    /// Look at the node by its monitor, and answer with ``WatchEvent/looked(_:at:)``.
+    case look(NodeName)
+    /// Answered with ``WatchEvent/runBegan(runbook:_:at:)`` or ``WatchEvent/startFailed(runbook:reason:at:)``.
+    case start(Launch)
+    case tell(WatchNotice)
+    case note(WatchNote)
+    /// A runbook's decision is another than before.
+    case decided(Decision)
+}
+
+/// A run to be started.
+package struct Launch: Hashable, Sendable {
+    package var plan: Plan
+    package var parameters: [String: Fact]
+    /// The condition and since when it holds, in words.
+    package var reason: String
+
+    package init(plan: Plan, parameters: [String: Fact], reason: String) {
+        self.plan = plan
+        self.parameters = parameters
+        self.reason = reason
+    }
+}
+
+package struct WatchNotice: Hashable, Sendable {
+    package var severity: Severity
+    /// What it is about; nothing when it is the watch as a whole.
+    package var runbook: String?
+    package var message: String
+}
+
+/// For the log.
+package enum WatchNote: Hashable, Sendable {
+    case health(NodeName, HealthModel.Health, problem: String)
+    case blind(unseen: Int, of: Int)
+    case sighted
+    case frozen(Freeze)
+    case thawed(by: PersonName)
+}
+
+/// Nothing is started or sent until somebody lifts it.
+package struct Freeze: Hashable, Sendable, Codable {
+    package var by: PersonName
+    package var because: String
+    package var since: Instant
+
+    package init(by: PersonName, because: String, since: Instant) {
+        self.by = by
+        self.because = because
+        self.since = since
+    }
+
+    package var text: String {
+        "frozen by \(self.by): \(self.because)"
+    }
+}
+
+/// Why a runbook did or did not start.
+package struct Decision: Hashable, Sendable, Codable {
+    package enum Kind: String, Hashable, Sendable, Codable {
+        /// Nothing asks for it.
+        case quiet
+        /// Whether something asks for it cannot be told.
+        case unknown
+        /// Its condition holds, and not for long enough yet.
+        case holding
+        case started
+        /// It would start if something else were not so; it is looked at again.
+        case held
+        /// It does not start this time.
+        case refused
+        /// `autonomy: observe`.
+        case observed
+    }
+
+    package var runbook: String
+    package var kind: Kind
+    package var at: Instant
+    /// In words, with the numbers.
+    package var reason: String
+
+    package init(runbook: String, kind: Kind, at: Instant, reason: String) {
+        self.runbook = runbook
+        self.kind = kind
+        self.at = at
+        self.reason = reason
+    }
+}
+
+/// A run that the watch started, in this life or an earlier one.
+package struct TriggeredRun: Hashable, Sendable {
+    package var run: RunID
+    package var runbook: String
+    package var began: Instant
+    package var ended: Instant?
+    package var outcome: RunOutcome?
+    package var isWaiting = false
+
+    package init(run: RunID, runbook: String, began: Instant, ended: Instant? = nil, outcome: RunOutcome? = nil) {
+        self.run = run
+        self.runbook = runbook
+        self.began = began
+        self.ended = ended
+        self.outcome = outcome
+    }
+
+    /// The moment that pauses and limits count from.
+    var last: Instant {
+        self.ended ?? self.began
+    }
+}

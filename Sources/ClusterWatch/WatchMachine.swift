@@ -1,0 +1,349 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunCore
+package import RunPlan
+package import RunVocabulary
+
+/// Watches a cluster: says when which node is looked at, what is thought of it, and which runbook starts, waits or does not start, and why.
+///
+/// ```
+///     looks ──▶ health ──▶ triggers ──▶ guard rails ──▶ start, ask first, hold, refuse
+/// ```
+///
+/// It reads no clock, draws no lots and touches nothing; the daemon carries out its effects, and the same events give the same effects. What must
+/// survive a restart is not in here: the runs are in the store, and so is a freeze.
+package struct WatchMachine: Hashable, Sendable {
+    /// How many runs are remembered; far more than the limits can ask about.
+    private static let runLimit = 1_000
+
+    private let settings: WatchSettings
+    private var schedule: LookSchedule
+    private var health: HealthModel
+    /// The critical ones first.
+    private var runbooks: [WatchedRunbook]
+    private var decisions: [String: Decision] = [:]
+    /// Since when a held runbook is looked at again.
+    private var holdUntil: [String: Instant] = [:]
+    /// Runbooks whose start was asked for and not answered.
+    private var starting: Set<String> = []
+    /// When to look whether a run that ended has helped.
+    private var afterwards: [String: Afterwards] = [:]
+    private var runs: [TriggeredRun]
+    private var freeze: Freeze?
+    private var wasBlind = false
+    private var voice = Voice()
+    private var now = Instant(milliseconds: 0)
+    private var effects: [WatchEffect] = []
+
+    private struct Afterwards: Hashable, Sendable {
+        let run: RunID
+        let outcome: RunOutcome
+        let at: Instant
+    }
+
+    /// - Parameters:
+    ///   - runs: the triggered runs of earlier lives, as far back as any limit asks, in any order.
+    ///   - freeze: one that an earlier life left behind.
+    package init(
+        settings: WatchSettings,
+        inventory: Inventory,
+        runbooks: [WatchedRunbook],
+        runs: [TriggeredRun] = [],
+        freeze: Freeze? = nil
+    ) {
+        self.settings = settings
+        let nodes = inventory.nodes.filter { $0.monitor != nil }.map(\.name)
+        self.schedule = LookSchedule(nodes: nodes, every: settings.every, width: settings.width)
+        self.health = HealthModel(downAfter: settings.downAfter, upAfter: settings.upAfter)
+        self.runbooks = runbooks.enumerated().sorted { left, right in
+            (left.element.plan.severity.rank, left.offset) < (right.element.plan.severity.rank, right.offset)
+        }.map(\.element)
+        self.runs = runs.sorted { $0.began < $1.began }.suffix(Self.runLimit)
+        self.freeze = freeze
+    }
+
+    /// When `clockReached` is due.
+    package var wakeAt: Instant? {
+        let moments =
+            [self.schedule.wakeAt] + self.runbooks.map(\.wakeAt) + self.holdUntil.values.map { $0 }
+            + self.afterwards.values.map(\.at)
+        return moments.compactMap { $0 }.min()
+    }
+
+    /// The last decision on each runbook, by name.
+    package func decision(on runbook: String) -> Decision? {
+        self.decisions[runbook]
+    }
+
+    package var watchedRunbooks: [String] {
+        self.runbooks.map(\.name)
+    }
+
+    package func health(of node: NodeName) -> HealthModel.Health? {
+        self.health.health(of: node)
+    }
+
+    package mutating func handle(_ event: WatchEvent) -> [WatchEffect] {
+        self.now = max(self.now, event.moment)
+        switch event {
+        case .began: self.schedule.begin(at: self.now)
+        case .clockReached: self.clockReached()
+        case .looked(let reports, _): self.looked(reports)
+        case .runBegan(let runbook, let run, _): self.runBegan(runbook, run)
+        case .startFailed(let runbook, let reason, _): self.startFailed(runbook, reason)
+        case .runWaits(let run, let isWaiting, _): self.update(run) { $0.isWaiting = isWaiting }
+        case .runEnded(let run, let outcome, _): self.runEnded(run, outcome)
+        case .froze(let freeze, _):
+            self.freeze = freeze
+            self.effects.append(.note(.frozen(freeze)))
+        case .thawed(let person, _):
+            self.freeze = nil
+            self.effects.append(.note(.thawed(by: person)))
+        }
+        self.judge()
+        self.effects += self.schedule.due(at: self.now).map { .look($0) }
+        defer { self.effects = [] }
+        return self.effects
+    }
+
+    // MARK: Looking
+
+    private mutating func clockReached() {
+        for index in self.runbooks.indices {
+            self.runbooks[index].clockReached(at: self.now)
+        }
+        self.holdUntil = self.holdUntil.filter { $0.value > self.now }
+        self.seeWhetherItHelped()
+    }
+
+    private mutating func looked(_ reports: [ProbeReport]) {
+        let seen = reports.map { report in
+            guard let node = report.target else {
+                return report
+            }
+            self.schedule.answered(node)
+            if let news = self.health.see(node, report.facts) {
+                let problem = if case .string(let text) = report.facts["problem"] { text } else { "" }
+                self.effects.append(.note(.health(node, news, problem: problem)))
+            }
+            var report = report
+            report.facts["health"] = self.health.health(of: node)?.fact
+            return report
+        }
+        self.sayWhetherWeSee()
+        let now = self.now
+        for index in self.runbooks.indices {
+            self.runbooks[index].observe(seen, at: now)
+        }
+    }
+
+    private var guardRails: GuardRails {
+        GuardRails(
+            settings: self.settings,
+            freeze: self.freeze,
+            runs: self.runs,
+            starting: self.starting.count,
+            health: self.health,
+            watched: self.schedule.nodes.count
+        )
+    }
+
+    private mutating func sayWhetherWeSee() {
+        let isBlind = self.guardRails.isBlind
+        guard isBlind != self.wasBlind else {
+            return
+        }
+        self.wasBlind = isBlind
+        if isBlind {
+            let unseen = self.health.count(.unknown)
+            self.effects.append(.note(.blind(unseen: unseen, of: self.schedule.nodes.count)))
+            self.tell(
+                .critical,
+                nil,
+                "\(unseen) of \(self.schedule.nodes.count) nodes cannot be seen. The trouble may be our own connection: nothing is started until more "
+                    + "of them answer."
+            )
+        } else {
+            self.effects.append(.note(.sighted))
+            self.tell(.info, nil, "More than half of the nodes can be seen again.")
+        }
+    }
+
+    // MARK: Runs
+
+    private mutating func update(_ run: RunID, _ body: (inout TriggeredRun) -> Void) {
+        if let index = self.runs.firstIndex(where: { $0.run == run }) {
+            body(&self.runs[index])
+        }
+    }
+
+    private mutating func runBegan(_ runbook: String, _ run: RunID) {
+        self.starting.remove(runbook)
+        self.runs.append(TriggeredRun(run: run, runbook: runbook, began: self.now))
+        if self.runs.count > Self.runLimit, let oldest = self.runs.firstIndex(where: { $0.ended != nil }) {
+            self.runs.remove(at: oldest)
+        }
+    }
+
+    private mutating func startFailed(_ runbook: String, _ reason: String) {
+        self.starting.remove(runbook)
+        self.tell(.critical, runbook, "'\(runbook)' should have started and could not: \(reason)")
+        self.decide(Decision(runbook: runbook, kind: .refused, at: self.now, reason: reason))
+    }
+
+    private mutating func runEnded(_ run: RunID, _ outcome: RunOutcome?) {
+        let now = self.now
+        self.update(run) { triggered in
+            triggered.ended = now
+            triggered.outcome = outcome
+        }
+        guard let runbook = self.runs.first(where: { $0.run == run })?.runbook, let outcome, outcome != .cancelled else {
+            return
+        }
+        // By then every node has been looked at often enough to change one's mind.
+        let looks = max(self.settings.downAfter, self.settings.upAfter) + 1
+        self.afterwards[runbook] = Afterwards(
+            run: run,
+            outcome: outcome,
+            at: self.now + self.settings.every * looks + self.settings.timeout
+        )
+    }
+
+    private mutating func seeWhetherItHelped() {
+        for (name, after) in self.afterwards.sorted(by: { $0.key < $1.key }) where after.at <= self.now {
+            self.afterwards[name] = nil
+            guard let runbook = self.runbooks.first(where: { $0.name == name }), let holding = runbook.holding else {
+                continue
+            }
+            self.tell(
+                .critical,
+                name,
+                "Run \(after.run) of '\(name)' ended \(after.outcome.rawValue), and '\(holding.trigger.condition.text)' still holds, "
+                    + "since \(self.now.elapsed(since: holding.since).rounded) ago. It is not started again for that."
+            )
+        }
+    }
+
+    // MARK: Deciding
+
+    private mutating func judge() {
+        for index in self.runbooks.indices {
+            let runbook = self.runbooks[index]
+            guard let firing = runbook.firing else {
+                self.holdUntil[runbook.name] = nil
+                self.idle(runbook)
+                continue
+            }
+            guard !self.starting.contains(runbook.name) else {
+                continue
+            }
+            let held = self.now.elapsed(since: firing.since).rounded
+            let reason = "'\(firing.trigger.condition.text)' holds since \(held) ago"
+            self.follow(self.guardRails.verdict(on: runbook, firing.trigger, at: self.now), reason, index)
+        }
+    }
+
+    /// A word that a person may still want to read is not written over with 'nothing asks for it'.
+    private mutating func idle(_ runbook: WatchedRunbook) {
+        let decision = runbook.idleDecision(at: self.now)
+        switch (self.decisions[runbook.name]?.kind, decision.kind) {
+        case (.started, .quiet), (.refused, .quiet), (.observed, .quiet): return
+        case (let last?, let next) where last == next: return
+        case (.started, _) where runbook.holding != nil, (.refused, _) where runbook.holding != nil,
+            (.observed, _) where runbook.holding != nil:
+            return
+        default: self.decide(decision)
+        }
+    }
+
+    private mutating func follow(_ verdict: GuardRails.Verdict, _ reason: String, _ index: Int) {
+        let runbook = self.runbooks[index]
+        switch verdict {
+        case .start: self.start(index, asking: nil, reason)
+        case .ask(let why): self.start(index, asking: why, reason)
+        case .observe:
+            self.runbooks[index].spend()
+            self.decide(runbook.decision(.observed, at: self.now, "\(reason); 'autonomy: observe' tells people and starts nothing"))
+            self.tell(runbook.plan.severity, runbook.name, "'\(runbook.name)' would start: \(reason). It only observes.")
+        case .refuse(let why):
+            self.runbooks[index].spend()
+            self.decide(runbook.decision(.refused, at: self.now, "\(reason); \(why)"))
+            self.tell(.critical, runbook.name, "'\(runbook.name)' does not start although \(reason): \(why)")
+        case .hold(let why, let until):
+            self.holdUntil[runbook.name] = until
+            let last = self.decisions[runbook.name]
+            self.decide(runbook.decision(.held, at: self.now, "\(reason); \(why)"))
+            if last?.kind != .held {
+                self.tell(runbook.plan.severity, runbook.name, "'\(runbook.name)' waits although \(reason): \(why)")
+            }
+        }
+    }
+
+    private mutating func start(_ index: Int, asking why: String?, _ reason: String) {
+        let runbook = self.runbooks[index]
+        self.runbooks[index].spend()
+        self.holdUntil[runbook.name] = nil
+        var plan = runbook.plan
+        if let why {
+            guard !self.settings.askFrom.isEmpty else {
+                let cure = "the configuration names nobody to ask ('watch: { ask: { from: [role:on_call] } }')"
+                self.decide(runbook.decision(.refused, at: self.now, "\(reason); people must agree (\(why)), and \(cure)"))
+                self.tell(.critical, runbook.name, "'\(runbook.name)' does not start although \(reason): \(cure)")
+                return
+            }
+            plan = plan.asking(
+                self.settings.askFrom,
+                for: self.settings.askFor,
+                telling: self.settings.channels,
+                because: "May '\(plan.title)' start? \(reason). Asked because of \(why)."
+            )
+        }
+        self.starting.insert(runbook.name)
+        let asked = why.map { "; people are asked first: \($0)" } ?? ""
+        self.decide(runbook.decision(.started, at: self.now, reason + asked))
+        self.effects.append(.start(Launch(plan: plan, parameters: runbook.parameters, reason: reason)))
+    }
+
+    /// Takes note of a decision; what is only said with other numbers is no news.
+    private mutating func decide(_ decision: Decision) {
+        let last = self.decisions.updateValue(decision, forKey: decision.runbook)
+        if last?.kind != decision.kind || decision.kind == .started {
+            self.effects.append(.decided(decision))
+        }
+    }
+
+    private mutating func tell(_ severity: Severity, _ runbook: String?, _ message: String) {
+        if let message = self.voice.say(message, at: self.now) {
+            self.effects.append(.tell(WatchNotice(severity: severity, runbook: runbook, message: message)))
+        }
+    }
+}
+
+/// Keeps a storm of messages from burying the ones that matter.
+private struct Voice: Hashable, Sendable {
+    private var said: [Instant] = []
+    private var swallowed = 0
+
+    /// The message as it may be said now, or nothing.
+    mutating func say(_ message: String, at moment: Instant) -> String? {
+        self.said.removeAll { moment.elapsed(since: $0) >= WatchSettings.tellWindow }
+        guard self.said.count < WatchSettings.tellLimit else {
+            self.swallowed += 1
+            return nil
+        }
+        self.said.append(moment)
+        defer { self.swallowed = 0 }
+        return self.swallowed == 0 ? message : "\(message) (Not told before this, because there were too many: \(self.swallowed).)"
+    }
+}
+
+extension Severity {
+    fileprivate var rank: Int {
+        switch self {
+        case .critical: 0
+        case .warning: 1
+        case .info: 2
+        }
+    }
+}

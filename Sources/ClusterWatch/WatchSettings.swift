@@ -1,0 +1,49 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunPlan
+package import RunVocabulary
+
+/// How a cluster is watched, and the limits that no runbook can switch off.
+package struct WatchSettings: Hashable, Sendable {
+    /// Each node is looked at once in this time.
+    package var every = Milliseconds.seconds(10)
+    /// How long a look may take.
+    package var timeout = Milliseconds.seconds(3)
+    /// How many looks in a row it takes to change one's mind.
+    package var downAfter = 2
+    package var upAfter = 2
+    /// How many looks may be under way at once.
+    package var width = 256
+
+    /// Who is asked before a triggered run begins, where somebody must be.
+    package var askFrom: [Approver] = []
+    package var askFor = Milliseconds.minutes(30)
+    /// Who is told what the watch decides.
+    package var channels: [String] = []
+
+    /// Between the end of a triggered run and the next of the same runbook, unless its trigger says otherwise.
+    package var cooldown = Milliseconds.minutes(10)
+    /// Triggered runs under way at once; those that wait for people do not count.
+    package var concurrentRuns = 2
+    /// Above this share of a runbook's nodes being down, in percent, only one that says `mass_failure: true` may begin, and only if people agree.
+    package var panicThreshold = 40
+
+    package init() {}
+
+    /// What was seen longer ago than this says nothing any more.
+    package var staleAfter: Milliseconds {
+        self.every * 3 + self.timeout
+    }
+
+    // The brake on healing the same again and again.
+    package static let brakeWindow = Milliseconds.minutes(60)
+    /// So many triggered runs within the window, and people are asked before the next.
+    package static let startsBeforeAsking = 1
+    /// So many, and none begins any more until the window has passed.
+    package static let startsBeforeRefusing = 2
+
+    /// Messages within ``tellWindow``; what is more is counted, and said with the next one.
+    package static let tellLimit = 20
+    package static let tellWindow = Milliseconds.minutes(10)
+}

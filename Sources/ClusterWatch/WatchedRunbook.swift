@@ -1,0 +1,125 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunCore
+package import RunPlan
+import RunVocabulary
+
+/// A runbook that starts by itself when one of its triggers fires.
+package struct WatchedRunbook: Hashable, Sendable {
+    package let plan: Plan
+    package let parameters: [String: Fact]
+    private var watches: [TriggerWatch]
+    private var findings: [TriggerWatch.Finding]
+    /// Which trigger has fired and not been acted upon.
+    private(set) var fired: Int?
+
+    /// - Parameter parameters: a value for every parameter; a triggered run is given none by anybody.
+    package init(plan: Plan, parameters: [String: Fact], inventory: Inventory, settings: WatchSettings) {
+        self.plan = plan
+        self.parameters = parameters
+        self.watches = plan.triggers.map { trigger in
+            TriggerWatch(
+                trigger: trigger,
+                of: plan,
+                parameters: parameters,
+                inventory: inventory,
+                staleAfter: settings.staleAfter
+            )
+        }
+        self.findings = Array(repeating: .quiet, count: self.watches.count)
+    }
+
+    var name: String {
+        self.plan.runbook
+    }
+
+    /// The nodes that the runbook is about.
+    var scope: [NodeName] {
+        self.watches.first?.selectedNodes ?? []
+    }
+
+    var wakeAt: Instant? {
+        self.watches.compactMap(\.wakeAt).min()
+    }
+
+    mutating func observe(_ reports: [ProbeReport], at moment: Instant) {
+        self.update { $0.observe(reports, at: moment) }
+    }
+
+    mutating func clockReached(at moment: Instant) {
+        self.update { $0.clockReached(at: moment) }
+    }
+
+    private mutating func update(_ body: (inout TriggerWatch) -> TriggerWatch.Finding) {
+        for index in self.watches.indices {
+            let finding = body(&self.watches[index])
+            self.findings[index] = finding
+            switch finding {
+            case .fired: self.fired = self.fired ?? index
+            case .quiet, .unknown, .holding:
+                if self.fired == index {
+                    self.fired = nil
+                }
+            case .spent: break
+            }
+        }
+    }
+
+    /// What fired has been acted upon, or never will be.
+    mutating func spend() {
+        self.fired = nil
+    }
+
+    /// The trigger that waits to be acted upon, and since when its condition holds.
+    var firing: (trigger: PlanTrigger, since: Instant)? {
+        guard let index = self.fired else {
+            return nil
+        }
+        switch self.findings[index] {
+        case .fired(let since), .spent(let since): return (self.watches[index].trigger, since)
+        case .quiet, .unknown, .holding: return nil
+        }
+    }
+
+    /// A condition that still holds, whether it was acted upon or not.
+    var holding: (trigger: PlanTrigger, since: Instant)? {
+        for (index, finding) in self.findings.enumerated() {
+            switch finding {
+            case .fired(let since), .spent(let since): return (self.watches[index].trigger, since)
+            case .quiet, .unknown, .holding: continue
+            }
+        }
+        return nil
+    }
+
+    /// What there is to say while nothing has fired.
+    func idleDecision(at moment: Instant) -> Decision {
+        for (watch, finding) in zip(self.watches, self.findings) {
+            if case .holding(let since, let until) = finding {
+                let held = moment.elapsed(since: since)
+                return self.decision(
+                    .holding,
+                    at: moment,
+                    "'\(watch.trigger.condition.text)' holds since \(held.rounded) ago; it must for \(watch.trigger.holdsFor), "
+                        + "that is \(until.elapsed(since: moment).rounded) more"
+                )
+            }
+        }
+        for (watch, finding) in zip(self.watches, self.findings) {
+            if case .unknown(let reason) = finding {
+                return self.decision(
+                    .unknown,
+                    at: moment,
+                    "whether '\(watch.trigger.condition.text)' holds cannot be told: \(reason)"
+                )
+            }
+        }
+        let conditions = self.watches.map { "'\($0.trigger.condition.text)'" }.joined(separator: ", ")
+        return self.decision(.quiet, at: moment, "\(conditions) does not hold")
+    }
+
+    func decision(_ kind: Decision.Kind, at moment: Instant, _ reason: String) -> Decision {
+        Decision(runbook: self.name, kind: kind, at: moment, reason: reason)
+    }
+}
