@@ -130,6 +130,7 @@ let package = Package(
         .target(
             name: "SelfhealEngine",
             dependencies: [
+                "ClusterWatch",
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
                 "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes", "SSHClient",
             ],
@@ -143,6 +144,16 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Watches, and starts what the watch decides.
+        .target(
+            name: "SelfhealDaemon",
+            dependencies: [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SelfhealConfiguration", "WorldAdapters",
+                "ClusterWatch", "SelfhealEngine",
+            ],
+            swiftSettings: strict
+        ),
+
         // Surface: parses input, shows output, decides nothing.
         .executableTarget(
             name: "selfheal",
@@ -152,7 +163,7 @@ let package = Package(
                 "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
-                "LanguageServer",
+                "LanguageServer", "ClusterWatch", "SelfhealDaemon",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

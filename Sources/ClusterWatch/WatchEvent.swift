@@ -62,6 +62,12 @@ package struct WatchNotice: Hashable, Sendable {
     /// What it is about; nothing when it is the watch as a whole.
     package var runbook: String?
     package var message: String
+
+    package init(severity: Severity, runbook: String?, message: String) {
+        self.severity = severity
+        self.runbook = runbook
+        self.message = message
+    }
 }
 
 /// For the log.

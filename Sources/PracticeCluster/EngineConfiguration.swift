@@ -29,6 +29,9 @@ struct EngineConfiguration: Sendable {
         security: { speak_for_others: true, requester_may_approve: true }   # anybody may approve for anybody: for practice alone
         notifications: { channels: { oncall: { kind: file, path: \(Self.quote(self.layout.notices)) } } }
         store: { folder: \(Self.quote(self.layout.store)) }
+        # What 'selfheal serve RUNBOOK…' looks at and whom it asks; a real cluster is looked at less often.
+        monitoring: { interval: 1s, timeout: 800ms }
+        watch: { channels: [oncall], ask: { from: ["role:sre"] } }
 
         """
     }

@@ -9,12 +9,21 @@ import RunbookYAML
 
 /// `monitoring:` and `watch:`: what the daemon looks at, starts and keeps to.
 extension ConfigurationReader {
-    func watch(_ reader: inout MappingReader) -> (settings: WatchSettings, runbooks: [Spanned<String>]) {
+    /// Who may be asked and told.
+    struct Reachable {
+        let people: [Person]
+        let channels: [String]
+    }
+
+    func watch(
+        _ reader: inout MappingReader,
+        _ reachable: Reachable
+    ) -> (settings: WatchSettings, runbooks: [Spanned<String>]) {
         var settings = WatchSettings()
         if let node = reader.take("monitoring") {
             self.monitoring(node, &settings)
         }
-        let runbooks = reader.take("watch").map { self.watch($0, &settings) } ?? []
+        let runbooks = reader.take("watch").map { self.watch($0, reachable, &settings) } ?? []
         return (settings, runbooks)
     }
 
@@ -27,39 +36,51 @@ extension ConfigurationReader {
         let every = self.span("interval", orSeconds: "interval_seconds", least: .seconds(1), &reader)
         let timeout = self.span("timeout", orSeconds: "timeout_seconds", least: Milliseconds(100), &reader)
         settings.every = every?.value ?? settings.every
-        settings.timeout = timeout?.value ?? settings.timeout
+        // Unless it is said, it fits the interval.
+        settings.timeout = timeout?.value ?? min(settings.timeout, Milliseconds(settings.every.count * 4 / 5))
         settings.downAfter = reader.int("down_after", in: 1...100)?.value ?? settings.downAfter
         settings.upAfter = reader.int("up_after", in: 1...100)?.value ?? settings.upAfter
-        if let place = timeout ?? every, settings.timeout >= settings.every {
+        if let place = timeout, settings.timeout >= settings.every {
             self.sink.report(.lookLongerThanInterval(settings.timeout, settings.every, at: place.span))
         }
     }
 
-    private func watch(_ node: YAMLNode, _ settings: inout WatchSettings) -> [Spanned<String>] {
+    private func watch(
+        _ node: YAMLNode,
+        _ reachable: Reachable,
+        _ settings: inout WatchSettings
+    ) -> [Spanned<String>] {
         guard var reader = MappingReader(node, what: "'watch'", sink: self.sink) else {
             return []
         }
         defer { reader.finish() }
         let runbooks = (reader.texts("runbooks") ?? []).map { Spanned(self.folders.resolve($0.value), at: $0.span) }
-        settings.channels = (reader.texts("channels") ?? []).map(\.value)
+        let channels = reader.texts("channels") ?? []
+        for channel in channels where !reachable.channels.contains(channel.value) {
+            self.sink.report(.unknownWatchChannel(channel.value, known: reachable.channels, at: channel.span))
+        }
+        settings.channels = channels.map(\.value)
         settings.cooldown = self.span("cooldown", least: .zero, &reader)?.value ?? settings.cooldown
         settings.concurrentRuns = reader.int("concurrent_runs", in: 1...100)?.value ?? settings.concurrentRuns
         settings.panicThreshold = reader.int("panic_threshold", in: 0...100)?.value ?? settings.panicThreshold
         if let ask = reader.take("ask") {
-            self.ask(ask, &settings)
+            self.ask(ask, reachable.people, &settings)
         }
         return runbooks
     }
 
-    private func ask(_ node: YAMLNode, _ settings: inout WatchSettings) {
+    private func ask(_ node: YAMLNode, _ people: [Person], _ settings: inout WatchSettings) {
         guard var reader = MappingReader(node, what: "'ask'", sink: self.sink) else {
             return
         }
         defer { reader.finish() }
         settings.askFrom = (reader.texts("from") ?? []).compactMap { text in
-            let approver = Approver(text: text.value)
-            if approver == nil {
+            guard let approver = Approver(text: text.value) else {
                 self.sink.report(.badApprover(text.value, at: text.span))
+                return nil
+            }
+            if !people.contains(where: { $0.fits(approver) }) {
+                self.sink.report(.nobodyToAsk(approver, people, at: text.span))
             }
             return approver
         }

@@ -12,6 +12,8 @@ struct ConfigurationReader {
     /// The scalars that came from the environment, and so are no secrets in a file.
     let expanded: Set<SourceSpan>
     let folders: LocalFolders
+    /// Channels that are in the file, and not in the tree.
+    let channelsLeftOut: [String]
     /// Which ways nodes want, until all that ways lead through are known.
     let wanted = WantedJumps()
 
@@ -29,7 +31,10 @@ struct ConfigurationReader {
         let channels = reader.take("notifications").map(self.channels) ?? []
         let store = reader.take("store").map(self.store)
         let security = reader.take("security").flatMap(self.security) ?? (false, false)
-        let watch = self.watch(&reader)
+        // A channel that is wrong is there all the same, and is complained about once.
+        let written = root["notifications"]?["channels"]?.mapping?.map(\.key.text) ?? []
+        let names = Set(channels.map(\.name) + written + self.channelsLeftOut).sorted()
+        let watch = self.watch(&reader, Reachable(people: people, channels: names))
         reader.finish()
         return cluster.map { inventory in
             SelfhealConfiguration(

@@ -1,6 +1,8 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+package import RunPlan
+package import RunVocabulary
 package import RunbookSource
 
 /// Mistakes in a configuration.
@@ -226,6 +228,24 @@ extension Diagnostic {
 
     package static func badApprover(_ text: String, at span: SourceSpan) -> Self {
         self.error(535, "'\(text)' names nobody", at: span, help: "write role:NAME or person:NAME")
+    }
+
+    package static func nobodyToAsk(_ approver: Approver, _ people: [Person], at span: SourceSpan) -> Self {
+        let known =
+            switch approver {
+            case .role: "roles of 'people:': " + Set(people.flatMap(\.roles)).sorted().joined(separator: ", ")
+            case .person: "people there: " + people.map(\.name.text).joined(separator: ", ")
+            }
+        return self.error(536, "nobody of 'people:' is \(approver.text)", at: span, help: known)
+    }
+
+    package static func unknownWatchChannel(_ name: String, known: [String], at span: SourceSpan) -> Self {
+        self.error(
+            537,
+            "there is no channel '\(name)'",
+            at: span,
+            help: known.isEmpty ? "'notifications: { channels: … }' has none" : "channels here: \(known.joined(separator: ", "))"
+        )
     }
 
     // MARK: Keys

@@ -32,7 +32,8 @@ extension SelfhealConfiguration {
             document,
             expansion,
             environment: environment,
-            baseFolder: baseFolder
+            baseFolder: baseFolder,
+            leftOut: incomplete.map(\.name)
         )
         return (configuration, incomplete, diagnostics)
     }

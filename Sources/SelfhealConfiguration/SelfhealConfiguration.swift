@@ -47,19 +47,21 @@ package struct SelfhealConfiguration: Hashable, Sendable {
         return self.read(tree, document, expansion, environment: environment, baseFolder: baseFolder)
     }
 
-    /// Reads a tree that was expanded.
+    /// Reads a tree that was expanded, and from which some channels were left out.
     static func read(
         _ tree: YAMLNode,
         _ document: YAMLDocument,
         _ expansion: EnvironmentExpansion,
         environment: [String: String],
-        baseFolder: String
+        baseFolder: String,
+        leftOut: [String] = []
     ) -> (configuration: SelfhealConfiguration?, diagnostics: [Diagnostic]) {
         let sink = DiagnosticSink()
         let reader = ConfigurationReader(
             sink: sink,
             expanded: expansion.expanded,
-            folders: LocalFolders(base: baseFolder, home: environment["HOME"])
+            folders: LocalFolders(base: baseFolder, home: environment["HOME"]),
+            channelsLeftOut: leftOut
         )
         let configuration = reader.configuration(tree)
         // What a variable should have said is reported once, as missing, and not once more as text of the wrong kind.
@@ -86,5 +88,12 @@ package struct Person: Hashable, Sendable {
         self.name = name
         self.unixUser = unixUser
         self.roles = roles
+    }
+
+    package func fits(_ approver: Approver) -> Bool {
+        switch approver {
+        case .role(let role): self.roles.contains(role)
+        case .person(let name): self.name == name
+        }
     }
 }

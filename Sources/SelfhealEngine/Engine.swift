@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterWatch
 import ControlSocket
 import CurlTransfer
 import Notifications
@@ -24,14 +25,18 @@ package final class Engine: Sendable {
 
     package let configuration: SelfhealConfiguration
     package let desk: OperatorDesk
-    private let store: RunStore
+    let store: RunStore
     private let prober: SocketProber
     private let client: SSHClient
     private let transfer: CurlTransfer
-    private let messenger: ChannelMessenger
+    let messenger: ChannelMessenger
     private let locks: LockKeeper
     private let server: Mutex<ControlServer?> = Mutex(nil)
     private let state = Mutex(State())
+    /// Who explains what the watch decided, where one runs.
+    let explainer: Mutex<WatchExplainer?> = Mutex(nil)
+    /// Who wants to know at once that somebody froze or unfroze.
+    let freezeWatcher: Mutex<(@Sendable (Freeze?, PersonName) -> Void)?> = Mutex(nil)
     package let clock = SystemWallClock()
 
     package static let socketName = "control.sock"
@@ -131,14 +136,17 @@ package final class Engine: Sendable {
             binding: binding,
             world: RunDriver.World(
                 log: CrashSeam.around(StoreLog(store: self.store)),
-                commands: ReceiptCommandRunner(
-                    client: self.client,
-                    term: Term(self.store.term),
-                    family: family,
-                    localFolder: "\(self.configuration.storeFolder)/effects",
-                    memory: memory
+                commands: FreezableCommands(
+                    base: ReceiptCommandRunner(
+                        client: self.client,
+                        term: Term(self.store.term),
+                        family: family,
+                        localFolder: "\(self.configuration.storeFolder)/effects",
+                        memory: memory
+                    ),
+                    store: self.store
                 ),
-                requests: CurlRequestRunner(transfer: self.transfer),
+                requests: FreezableRequests(base: CurlRequestRunner(transfer: self.transfer), store: self.store),
                 probes: self.probes,
                 messenger: self.messenger,
                 observer: observer,
@@ -193,9 +201,14 @@ package final class Engine: Sendable {
     private func answer(_ request: ControlRequest, from peer: ControlPeer) async -> ControlReply {
         let answer: OperatorAnswer
         do {
-            let request: OperatorRequest = try JSONDecoding.decode(from: JSON(parsing: request.body))
-            let run = try await self.findRun(request.run)
-            answer = try await self.desk.answer(request, from: peer.userName, about: self.reach(run))
+            let body = try JSON(parsing: request.body)
+            if let request: WatchRequest = try? JSONDecoding.decode(from: body) {
+                answer = try await self.answer(request, from: peer.userName)
+            } else {
+                let request: OperatorRequest = try JSONDecoding.decode(from: body)
+                let run = try await self.findRun(request.run)
+                answer = try await self.desk.answer(request, from: peer.userName, about: self.reach(run))
+            }
         } catch {
             answer = .refused("\(EngineError(describing: error).message)")
         }

@@ -46,11 +46,10 @@ package struct OperatorDesk: Sendable {
                 return try await self.vote(cast, at: StepKey(step), of: run)
             }
         case .cancel(_, let because):
-            guard self.person(unixUser: unixUser) != nil || unixUser == UnixUser.current else {
-                return .refused(self.stranger(unixUser))
+            switch self.speaker(unixUser) {
+            case .failure(let refusal): return .refused(refusal.text)
+            case .success(let name): return try await self.cancel(run, by: name, because: because)
             }
-            let name = self.name(of: unixUser)
-            return try await self.cancel(run, by: name, because: because)
         case .settle(_, let step, let target, let happened, let because):
             guard let person = self.person(unixUser: unixUser) else {
                 return .refused(self.stranger(unixUser))
@@ -67,7 +66,15 @@ package struct OperatorDesk: Sendable {
 
     // MARK: Who
 
-    private struct Refusal: Error {
+    /// Who speaks, if they are somebody: a person of the configuration, or the user that the engine runs as.
+    func speaker(_ unixUser: String?) -> Result<PersonName, Refusal> {
+        guard self.person(unixUser: unixUser) != nil || (unixUser != nil && unixUser == UnixUser.current) else {
+            return .failure(Refusal(text: self.stranger(unixUser)))
+        }
+        return .success(self.name(of: unixUser))
+    }
+
+    struct Refusal: Error {
         let text: String
     }
 

@@ -19,12 +19,39 @@ package struct OperatorLine: Sendable {
     }
 
     package func send(_ request: OperatorRequest) async throws(EngineError) -> OperatorAnswer {
+        if let answer = try await self.ask(request) {
+            return answer
+        }
+        return try await self.sendToStore(request)
+    }
+
+    /// A freeze without an engine is written down for the next one.
+    package func send(_ request: WatchRequest) async throws(EngineError) -> OperatorAnswer {
+        if let answer = try await self.ask(request) {
+            return answer
+        }
+        guard !request.needsWatch else {
+            throw EngineError("nobody watches: 'selfheal serve' does not run on this store", isAnswer: true)
+        }
+        do {
+            let store = try RunStore.open(folder: self.configuration.storeFolder, mode: .engine)
+            let desk = OperatorDesk(configuration: self.configuration)
+            let answer = try await FreezeDesk(store: store, desk: desk).answer(request, from: UnixUser.current)
+            await store.close()
+            return answer
+        } catch {
+            throw EngineError(describing: error)
+        }
+    }
+
+    /// Nothing when no engine is there to answer.
+    private func ask(_ request: some Encodable & Sendable) async throws(EngineError) -> OperatorAnswer? {
         let client: ControlClient
         do throws(ControlError) {
             client = try ControlClient.connect(path: "\(self.configuration.storeFolder)/\(Engine.socketName)")
         } catch {
             switch error.code {
-            case .noEngine, .staleSocket: return try await self.sendToStore(request)
+            case .noEngine, .staleSocket: return nil
             default: throw EngineError(error.message)
             }
         }

@@ -173,12 +173,3 @@ package struct PlanFit {
         ]
     }
 }
-
-extension Person {
-    fileprivate func fits(_ approver: Approver) -> Bool {
-        switch approver {
-        case .role(let role): self.roles.contains(role)
-        case .person(let name): self.name == name
-        }
-    }
-}

@@ -29,7 +29,43 @@ package struct ChannelMessenger: Messenger {
             ],
             unixMilliseconds: moment.milliseconds
         )
-        return await self.service.deliver(message, to: notice.channels).map { report in
+        return await self.deliver(message, to: notice.channels)
+    }
+
+    /// What is told of the engine as a whole, and belongs to no run.
+    package struct Announcement: Sendable {
+        let id: String
+        let runbook: String
+        let title: String
+        let severity: RunVocabulary.Severity
+        let message: String
+
+        package init(id: String, runbook: String, title: String, severity: RunVocabulary.Severity, message: String) {
+            self.id = id
+            self.runbook = runbook
+            self.title = title
+            self.severity = severity
+            self.message = message
+        }
+    }
+
+    package func announce(_ announcement: Announcement, on channels: [String], at moment: Instant) async -> [Delivery] {
+        let message = Notifications.Notice(
+            id: announcement.id,
+            run: "none",
+            runbook: announcement.runbook,
+            title: announcement.title,
+            severity: Self.severity(announcement.severity),
+            message: announcement.message,
+            step: nil,
+            facts: [],
+            unixMilliseconds: moment.milliseconds
+        )
+        return await self.deliver(message, to: channels)
+    }
+
+    private func deliver(_ message: Notifications.Notice, to channels: [String]) async -> [Delivery] {
+        await self.service.deliver(message, to: channels).map { report in
             switch report.outcome {
             case .delivered: Delivery(channel: report.channel, failure: nil)
             case .failed(let reason): Delivery(channel: report.channel, failure: reason)

@@ -111,6 +111,7 @@ final class Running: Sendable {
     }
 
     var pid: Int32 { self.process.processIdentifier }
+    var output: String { self.state.withLock(\.output) }
     var complaint: String { self.state.withLock(\.complaint) }
 
     func signal(_ number: Int32) {
@@ -122,6 +123,11 @@ final class Running: Sendable {
         try await self.wait("say '\(text)'") { state in
             state.complaint.components(separatedBy: text).count > times
         }
+    }
+
+    /// Waits until it has written this to standard output.
+    func writes(_ text: String) async throws {
+        try await self.wait("write '\(text)'") { $0.output.contains(text) }
     }
 
     /// Waits until it is over.
@@ -149,7 +155,7 @@ final class Running: Sendable {
             }
             guard ContinuousClock.now < end, !now.isOver else {
                 self.signal(SIGKILL)
-                throw TookTooLong(description: "selfheal did not \(what):\n\(self.complaint)")
+                throw TookTooLong(description: "selfheal did not \(what):\n\(self.output)\n\(self.complaint)")
             }
             await withCheckedContinuation { continuation in
                 let isNow = self.state.withLock { state in

@@ -9,9 +9,20 @@ import SelfhealEngine
 /// What the commands share that say something to a run.
 enum OperatorWord {
     static func send(_ request: OperatorRequest, _ option: ConfigurationOption) async throws {
+        try await self.send(option) { line throws(EngineError) in try await line.send(request) }
+    }
+
+    static func send(_ request: WatchRequest, _ option: ConfigurationOption) async throws {
+        try await self.send(option) { line throws(EngineError) in try await line.send(request) }
+    }
+
+    private static func send(
+        _ option: ConfigurationOption,
+        _ ask: (OperatorLine) async throws(EngineError) -> OperatorAnswer
+    ) async throws {
         let configuration = try option.load()
         do throws(EngineError) {
-            let answer = try await OperatorLine(configuration: configuration).send(request)
+            let answer = try await ask(OperatorLine(configuration: configuration))
             guard answer.isDone else {
                 Terminal.say(answer.text)
                 throw EngineError("")

@@ -41,22 +41,50 @@ struct FittingPlan {
             secrets: try ParameterValues.secrets(parameters, files: secretFiles, for: plan)
         )
         let preview = PlanPreview(of: binding)
+        try self.expectFit(preview, of: binding, in: loaded, configuration, incomplete: incomplete)
+        return FittingPlan(binding: binding, preview: preview)
+    }
+
+    /// The same for a plan that nobody starts now: its parameters have their defaults.
+    static func expectFit(
+        of plan: Plan,
+        in runbook: RunbookFile,
+        requestedBy requester: PersonName,
+        _ configuration: SelfhealConfiguration
+    ) throws {
+        let binding = RunBinding(
+            run: "none",
+            plan: plan,
+            parameters: try ParameterValues.read([], for: plan),
+            inventory: configuration.inventory,
+            requestedBy: requester,
+            requesterMayApprove: configuration.requesterMayApprove
+        )
+        try self.expectFit(PlanPreview(of: binding), of: binding, in: runbook, configuration)
+    }
+
+    private static func expectFit(
+        _ preview: PlanPreview,
+        of binding: RunBinding,
+        in runbook: RunbookFile,
+        _ configuration: SelfhealConfiguration,
+        incomplete: [IncompleteChannel] = []
+    ) throws {
         let fit = PlanFit(
             preview,
             of: binding,
             people: configuration.people,
             channels: configuration.channels.map(\.name) + incomplete.map(\.name)
         )
-        let diagnostics = fit.misfits.map { Diagnostic($0, in: loaded) }.inSourceOrder()
+        let diagnostics = fit.misfits.map { Diagnostic($0, in: runbook) }.inSourceOrder()
         if !diagnostics.isEmpty {
             let usesColour = Terminal.usesColour(on: STDERR_FILENO)
-            Terminal.say(DiagnosticRenderer(files: loaded.files, usesColour: usesColour).render(diagnostics))
+            Terminal.say(DiagnosticRenderer(files: runbook.files, usesColour: usesColour).render(diagnostics))
         }
         guard !diagnostics.hasErrors else {
             Terminal.say("nothing was started")
             throw ExitCode.askedWrongly
         }
-        return FittingPlan(binding: binding, preview: preview)
     }
 }
 

@@ -1,0 +1,202 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import ClusterWatch
+package import RunCore
+import RunJournal
+import RunPlan
+import RunPorts
+package import RunVocabulary
+import SelfhealConfiguration
+import Synchronization
+import WorldAdapters
+
+/// What people say to an engine about no run of its own.
+package enum WatchRequest: Hashable, Sendable, Codable {
+    case freeze(because: String)
+    case unfreeze
+    /// Without a name, of every runbook that is watched.
+    case why(runbook: String?)
+
+    /// Whether only an engine that watches can answer.
+    var needsWatch: Bool {
+        if case .why = self { true } else { false }
+    }
+}
+
+/// Says why runbooks did or did not start; nothing for a runbook that is not watched.
+package typealias WatchExplainer = @Sendable (_ runbook: String?) async -> String?
+
+/// Keeps a freeze in the store, where it outlives every engine and is read before each act.
+struct FreezeDesk: Sendable {
+    private static let key = "freeze"
+
+    let store: RunStore
+    let desk: OperatorDesk
+
+    static func freeze(in store: RunStore) async throws -> Freeze? {
+        guard let text = try await store.setting(self.key), !text.isEmpty else {
+            return nil
+        }
+        return try JSONDecoding.decode(from: JSON(parsing: Array(text.utf8)))
+    }
+
+    /// - Returns: the answer; the person and what holds from now on are told to `changed` once they are durable.
+    func answer(
+        _ request: WatchRequest,
+        from unixUser: String?,
+        changed: (Freeze?, PersonName) -> Void = { _, _ in }
+    ) async throws -> OperatorAnswer {
+        let person: PersonName
+        switch self.desk.speaker(unixUser) {
+        case .failure(let refusal): return .refused(refusal.text)
+        case .success(let name): person = name
+        }
+        let current = try await Self.freeze(in: self.store)
+        switch request {
+        case .freeze(let because):
+            if let current {
+                return .refused("it is \(current.text) already; 'selfheal unfreeze' lifts it")
+            }
+            let freeze = Freeze(by: person, because: because, since: SystemWallClock().now)
+            try await self.store.setSetting(Self.key, to: JSONEncoding.encode(freeze).text)
+            changed(freeze, person)
+            return .done("frozen: nothing is started and nothing that changes the world is sent until 'selfheal unfreeze'")
+        case .unfreeze:
+            guard let current else {
+                return .refused("nothing is frozen")
+            }
+            try await self.store.setSetting(Self.key, to: "")
+            changed(nil, person)
+            return .done("not frozen any more; it was \(current.text)")
+        case .why: return .refused("nobody watches: 'selfheal serve' does not run on this store")
+        }
+    }
+}
+
+extension Engine {
+    /// The freeze that holds, if one does.
+    package func freeze() async throws -> Freeze? {
+        try await FreezeDesk.freeze(in: self.store)
+    }
+
+    /// Runs that a trigger started, the newest first, as far back as the store lists.
+    package func triggeredRuns() async throws -> [TriggeredRun] {
+        try await self.store.runs(.latest(JournalLimits.runsPerListing))
+            .filter { $0.requestedBy == Self.watchName.text }
+            .map { summary in
+                let isOver = summary.outcome != nil || summary.state == RunState.stopped.rawValue
+                return TriggeredRun(
+                    run: RunID(summary.id),
+                    runbook: summary.runbook,
+                    began: Instant(milliseconds: summary.createdAt),
+                    ended: isOver ? Instant(milliseconds: summary.updatedAt) : nil,
+                    outcome: summary.outcome.flatMap { RunOutcome(rawValue: $0) }
+                )
+            }
+    }
+
+    /// Who asks for a run that a trigger starts.
+    package static let watchName: PersonName = "selfheal"
+
+    /// Tells people something that is about no run.
+    ///
+    /// - Returns: the channels that could not be reached, with their reasons.
+    package func announce(_ notice: WatchNotice, on channels: [String]) async -> [Delivery] {
+        let moment = self.clock.now
+        return await self.messenger.announce(
+            ChannelMessenger.Announcement(
+                id: "watch-\(ContentDigest(of: Array(notice.message.utf8)).description.suffix(16))-\(moment.milliseconds)",
+                runbook: notice.runbook ?? "watch",
+                title: "Selfheal watches \(self.configuration.inventory.clusterName)",
+                severity: notice.severity,
+                message: notice.message
+            ),
+            on: channels,
+            at: moment
+        ).filter { $0.failure != nil }
+    }
+
+    /// From now on, who asks why gets their answer here, and whoever freezes or unfreezes is heard at once.
+    package func attachWatch(
+        explainer: @escaping WatchExplainer,
+        freezeWatcher: @escaping @Sendable (Freeze?, PersonName) -> Void
+    ) {
+        self.explainer.withLock { $0 = explainer }
+        self.freezeWatcher.withLock { $0 = freezeWatcher }
+    }
+
+    func answer(_ request: WatchRequest, from unixUser: String?) async throws -> OperatorAnswer {
+        if case .why(let runbook) = request, let explainer = self.explainer.withLock({ $0 }) {
+            guard let text = await explainer(runbook) else {
+                return .refused("'\(runbook ?? "")' is not watched; the configuration's 'watch: { runbooks: […] }' says what is")
+            }
+            return .done(text)
+        }
+        let watcher = self.freezeWatcher.withLock { $0 }
+        return try await FreezeDesk(store: self.store, desk: self.desk).answer(request, from: unixUser) { freeze, person in
+            watcher?(freeze, person)
+        }
+    }
+}
+
+/// Sends nothing that changes the world while somebody holds a freeze. What only reads is sent, and what runs already is not stopped.
+struct FreezableCommands: CommandRunner {
+    let base: any CommandRunner
+    let store: RunStore
+
+    func run(
+        _ act: Act,
+        on node: Node?,
+        onOutput: @escaping @Sendable (CommandOutput) -> Void
+    ) async -> CommandReport {
+        if let report = await self.store.refusal(of: act) {
+            return report
+        }
+        return await self.base.run(act, on: node, onOutput: onOutput)
+    }
+
+    func inquire(_ act: Act, on node: Node?) async -> CommandReport {
+        await self.base.inquire(act, on: node)
+    }
+
+    func stop(_ effect: EffectID) async {
+        await self.base.stop(effect)
+    }
+}
+
+/// The same for requests over HTTP.
+struct FreezableRequests: RequestRunner {
+    let base: any RequestRunner
+    let store: RunStore
+
+    func send(_ act: Act) async -> CommandReport {
+        if let report = await self.store.refusal(of: act) {
+            return report
+        }
+        return await self.base.send(act)
+    }
+
+    func inquire(_ act: Act) async -> CommandReport {
+        await self.base.inquire(act)
+    }
+
+    func stop(_ effect: EffectID) async -> Bool {
+        await self.base.stop(effect)
+    }
+}
+
+extension RunStore {
+    /// Why an act must not be sent now, if it must not. A freeze that cannot be read holds.
+    fileprivate func refusal(of act: Act) async -> CommandReport? {
+        guard act.effectClass.changesTheWorld else {
+            return nil
+        }
+        do {
+            let freeze = try await FreezeDesk.freeze(in: self)
+            return freeze.map { CommandReport(.notSent(reason: "\($0.text); 'selfheal unfreeze' lifts it")) }
+        } catch {
+            return CommandReport(.notSent(reason: "whether there is a freeze cannot be read: \(error)"))
+        }
+    }
+}

@@ -1,0 +1,209 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ClusterWatch
+import Dispatch
+import Glibc
+import RunCore
+import RunPlan
+import RunPorts
+import RunVocabulary
+import RunbookSource
+import SelfhealConfiguration
+import SelfhealDaemon
+import SelfhealEngine
+import Synchronization
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Watch the cluster, and start runbooks when their triggers fire.",
+        discussion: """
+            What is watched, which runbooks may start and who is asked first stands in the configuration, under 'monitoring:' and 'watch:'. \
+            Runs that an earlier engine left are taken up again. The log goes to standard output, one line each; Ctrl-C or SIGTERM ends the \
+            daemon at once, and what was under way is found out by the next one.
+            """
+    )
+
+    enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+        case text
+        case json
+    }
+
+    @Argument(help: "Runbooks that may start, besides those of the configuration.")
+    var files: [String] = []
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    @Option(help: "How the log is written. (values: text, json)")
+    var format = LogFormat.text
+
+    func run() async throws {
+        let configuration = try self.configuration.load()
+        let runbooks = try self.runbooks(of: configuration)
+        let engine: Engine
+        do throws(EngineError) {
+            engine = try Engine.open(configuration)
+        } catch {
+            Terminal.say(error.message)
+            throw ExitCode.weFailed
+        }
+        let signals = self.endOnSignals()
+        defer { withExtendedLifetime(signals) {} }
+        let log = ServiceLog(format: self.format)
+        let daemon = WatchDaemon(
+            engine: engine,
+            runbooks: runbooks,
+            surroundings: WatchDaemon.Surroundings(
+                log: { log.write($0) },
+                observer: { ServiceObserver(run: $0, log: log) },
+                nextRun: { RunNaming.fresh() }
+            )
+        )
+        self.sayWhatIsWatched(configuration, runbooks)
+        do {
+            try await daemon.run()
+        } catch {
+            Terminal.say(EngineError(describing: error).message)
+            await engine.close()
+            throw ExitCode.weFailed
+        }
+    }
+
+    private func sayWhatIsWatched(_ configuration: SelfhealConfiguration, _ runbooks: [WatchDaemon.Runbook]) {
+        let nodes = configuration.inventory.nodes.count { $0.monitor != nil }
+        let names = runbooks.map(\.plan.runbook).joined(separator: ", ")
+        Terminal.say(
+            "watching \(nodes.counted("node")) of \(configuration.inventory.clusterName) every \(configuration.watch.every); "
+                + "runbooks that may start: \(names.isEmpty ? "none" : names)"
+        )
+    }
+
+    // MARK: Runbooks
+
+    /// The runbooks of the configuration, or everything that keeps one of them from being started by itself, and exit status 2.
+    private func runbooks(of configuration: SelfhealConfiguration) throws -> [WatchDaemon.Runbook] {
+        var loaded: [WatchDaemon.Runbook] = []
+        var isWrong = false
+        for path in configuration.watchedRunbooks.map(\.value) + self.files {
+            do {
+                loaded.append(try self.runbook(path, configuration))
+            } catch let refusal as Refusal {
+                Terminal.say("\(path): \(refusal.text)")
+                isWrong = true
+            } catch is ExitCode {
+                isWrong = true
+            }
+        }
+        let names = loaded.map(\.plan.runbook)
+        for name in Set(names) where names.count(where: { $0 == name }) > 1 {
+            Terminal.say("two of the watched runbooks are called '\(name)'")
+            isWrong = true
+        }
+        guard !isWrong else {
+            Terminal.say("nothing is watched until that is mended")
+            throw ExitCode.askedWrongly
+        }
+        return loaded
+    }
+
+    private struct Refusal: Error {
+        let text: String
+    }
+
+    private func runbook(_ path: String, _ configuration: SelfhealConfiguration) throws -> WatchDaemon.Runbook {
+        let file = RunbookFile.load(path)
+        guard let plan = file.plan else {
+            Terminal.say(DiagnosticRenderer(files: file.files).render(file.diagnostics))
+            throw file.failure
+        }
+        guard !plan.triggers.isEmpty else {
+            throw Refusal(text: "it has no 'triggers:', so nothing would ever start it")
+        }
+        if let parameter = plan.parameters.first(where: { $0.kind == .secret || $0.defaultValue == nil }) {
+            let what = parameter.kind == .secret ? "is a secret" : "has no default"
+            throw Refusal(text: "the parameter '\(parameter.name)' \(what), and nobody is there to give it when a trigger fires")
+        }
+        // With the gate in front, the people and channels of 'watch:' are compared with the configuration like a runbook's own.
+        let watch = configuration.watch
+        let asking = plan.asking(watch.askFrom, for: watch.askFor, telling: watch.channels, because: "May it start?")
+        try FittingPlan.expectFit(
+            of: plan.autonomy == .observe || watch.askFrom.isEmpty ? plan : asking,
+            in: file,
+            requestedBy: Engine.watchName,
+            configuration
+        )
+        if plan.autonomy == .approve, watch.askFrom.isEmpty {
+            throw Refusal(text: "'autonomy: approve' asks people before it starts; say whom: 'watch: { ask: { from: [role:on_call] } }'")
+        }
+        let values = plan.parameters.compactMap { parameter in parameter.defaultValue.map { (parameter.name, $0) } }
+        guard case .success(let bytes) = TextFile.read(path) else {
+            throw Refusal(text: "it cannot be read any more")
+        }
+        return WatchDaemon.Runbook(
+            plan: plan,
+            parameters: Dictionary(uniqueKeysWithValues: values),
+            source: String(decoding: bytes, as: UTF8.self)
+        )
+    }
+
+    /// The journal is on disk before anything is done, so the end may come at any moment, and is the same as a crash.
+    private func endOnSignals() -> [any DispatchSourceSignal] {
+        [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler {
+                Terminal.say("the watch ends; runs that have not ended are taken up by the next 'selfheal serve' or 'selfheal resume'")
+                _exit(0)
+            }
+            source.resume()
+            return source
+        }
+    }
+}
+
+struct FreezeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "freeze",
+        abstract: "Start nothing and send nothing that changes the world, until 'unfreeze'.",
+        discussion: """
+            It holds from the next command on, for every run of this store, and outlives every engine. A step that wants to act fails with the \
+            reason, and its runbook goes on from there; what only looks goes on, and a command that runs already is not stopped ('selfheal cancel' does).
+            """
+    )
+
+    @Option(help: "Why; everybody who is held up is told.")
+    var because: String
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    func run() async throws {
+        try await OperatorWord.send(.freeze(because: self.because), self.configuration)
+    }
+}
+
+struct Unfreeze: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Lift the freeze.")
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    func run() async throws {
+        try await OperatorWord.send(.unfreeze, self.configuration)
+    }
+}
+
+struct Why: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say why a runbook did or did not start.",
+        discussion: "Asks the daemon; without a name, about every runbook that it watches."
+    )
+
+    @Argument(help: "The runbook's name.")
+    var runbook: String?
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    func run() async throws {
+        try await OperatorWord.send(.why(runbook: self.runbook), self.configuration)
+    }
+}

@@ -1,0 +1,68 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterWatch
+import RunPlan
+import RunVocabulary
+import RunbookSource
+import SelfhealConfiguration
+import TestSupport
+import Testing
+
+/// `monitoring:` and `watch:`.
+@Suite struct WatchTests {
+    private static let people = "people: [{ name: ada, roles: [on_call] }]\n"
+    private static let channels = "notifications: { channels: { oncall: { kind: console } } }\n"
+
+    @Test func `everything that is said is kept, and the rest is as it is by default`() throws {
+        let loaded = Loaded.withCluster(
+            Self.people + Self.channels + """
+                monitoring: { interval: 5s, timeout: 2s, down_after: 3, up_after: 1 }
+                watch:
+                  runbooks: [books/a.yaml, /srv/b.yaml]
+                  channels: oncall
+                  ask: { from: ["role:on_call", "person:ada"], timeout: 10m }
+                  cooldown: 20m
+                  concurrent_runs: 1
+                  panic_threshold: 50
+                """
+        )
+        #expect(loaded.diagnostics == [])
+        let configuration = try #require(loaded.configuration)
+        var expected = WatchSettings()
+        expected.every = .seconds(5)
+        expected.timeout = .seconds(2)
+        expected.downAfter = 3
+        expected.upAfter = 1
+        expected.channels = ["oncall"]
+        expected.askFrom = [.role("on_call"), .person("ada")]
+        expected.askFor = .minutes(10)
+        expected.cooldown = .minutes(20)
+        expected.concurrentRuns = 1
+        expected.panicThreshold = 50
+        #expect(configuration.watch == expected)
+        #expect(configuration.watchedRunbooks.map(\.value) == ["/etc/selfheal/books/a.yaml", "/srv/b.yaml"])
+        #expect(Loaded.withCluster("").configuration?.watch == WatchSettings())
+        #expect(Loaded.withCluster("monitoring: { interval: 2s }").configuration?.watch.timeout == Milliseconds(1_600))
+    }
+
+    @Test func `seconds are seconds, and what this version does not act upon is named`() {
+        let loaded = Loaded.withCluster("monitoring: { interval_seconds: 30, timeout_seconds: 15, methods: [socket, jmx] }")
+        #expect(loaded.configuration?.watch.every == .seconds(30))
+        #expect(loaded.configuration?.watch.timeout == .seconds(15))
+        #expect(loaded.diagnostics.map(\.code.number) == [500])
+    }
+
+    @Test(arguments: [
+        ("monitoring: { interval: ❶10❶ }", UInt16(533)), ("monitoring: { interval: ❶500ms❶ }", 533),
+        ("monitoring: { interval: 5s, timeout: ❶5s❶ }", 534),
+        ("monitoring: { interval: 5s, interval_seconds: ❶5❶ }", 522), ("monitoring: { down_after: ❶0❶ }", 108),
+        ("watch: { ask: { from: [❶sre❶] } }", 535), ("watch: { ask: { from: [❶'role:sre'❶] } }", 536),
+        ("watch: { channels: [❶pager❶] }", 537), ("watch: { cooldown: ❶-5s❶ }", 533),
+    ])
+    func `a mistake is named at its place`(text: String, code: UInt16) {
+        let loaded = Loaded.withCluster(Self.people + Self.channels + text)
+        #expect(loaded.diagnostics.map(\.code.number) == [code])
+        #expect(loaded.diagnostics.map(\.span) == [loaded.source["❶"]])
+    }
+}
