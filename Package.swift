@@ -148,7 +148,8 @@ let package = Package(
         .target(
             name: "SelfhealDaemon",
             dependencies: [
-                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SelfhealConfiguration", "WorldAdapters",
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SelfhealConfiguration",
+                "WorldAdapters",
                 "ClusterWatch", "SelfhealEngine",
             ],
             swiftSettings: strict

@@ -4,7 +4,7 @@
 import RunPlan
 import RunVocabulary
 
-/// Decides whether what a trigger asks for may begin. No runbook can switch this off.
+/// Decides whether what a trigger asks for may begin; no runbook can switch this off.
 struct GuardRails {
     enum Verdict: Hashable {
         case start
@@ -38,7 +38,8 @@ struct GuardRails {
         }
         if self.isBlind {
             return .hold(
-                because: "\(self.health.count(.unknown)) of \(self.watched) nodes cannot be seen; the trouble may be our own connection",
+                because:
+                    "\(self.health.count(.unknown)) of \(self.watched) nodes cannot be seen; the trouble may be our own connection",
                 until: nil
             )
         }
@@ -48,7 +49,8 @@ struct GuardRails {
         let lately = self.lately(runbook, at: moment)
         if lately.count >= WatchSettings.startsBeforeRefusing {
             return .refuse(
-                because: "it has started \(lately.count.counted("time")) within \(WatchSettings.brakeWindow) (\(Self.list(lately))); "
+                because:
+                    "it has started \(lately.count.counted("time")) within \(WatchSettings.brakeWindow) (\(Self.list(lately))); "
                     + "what keeps coming back needs a person"
             )
         }
@@ -69,7 +71,10 @@ struct GuardRails {
         }
         let names = busy.isEmpty ? "" : " (\(Self.list(busy)))"
         let limit = self.settings.concurrentRuns
-        return .hold(because: "triggered runs under way: \(count)\(names), and no more than \(limit) may be at once", until: nil)
+        return .hold(
+            because: "triggered runs under way: \(count)\(names), and no more than \(limit) may be at once",
+            until: nil
+        )
     }
 
     private func holdForPauses(_ runbook: WatchedRunbook, _ trigger: PlanTrigger, at moment: Instant) -> Verdict? {
@@ -78,7 +83,8 @@ struct GuardRails {
         if let last = own.map(\.last).max(), moment < last + cooldown {
             let left = (last + cooldown).elapsed(since: moment)
             return .hold(
-                because: "its last run ended \(moment.elapsed(since: last).rounded) ago, and it rests for \(cooldown): \(left.rounded) more",
+                because:
+                    "its last run ended \(moment.elapsed(since: last).rounded) ago, and it rests for \(cooldown): \(left.rounded) more",
                 until: last + cooldown
             )
         }
@@ -99,7 +105,8 @@ struct GuardRails {
         let scope = runbook.scope
         let down = scope.count { self.health.health(of: $0) == .down }
         let isPanic = down * 100 > scope.count * self.settings.panicThreshold
-        let share = "\(down) of its \(scope.count.counted("node")) are down, above the panic threshold of \(self.settings.panicThreshold) %"
+        let share =
+            "\(down) of its \(scope.count.counted("node")) are down, above the panic threshold of \(self.settings.panicThreshold) %"
         if isPanic, !runbook.plan.isForMassFailure {
             return .hold(because: "\(share), and it is not written for that ('mass_failure: true')", until: nil)
         }
@@ -111,7 +118,9 @@ struct GuardRails {
                 return .ask(because: share)
             }
             if lately.count >= WatchSettings.startsBeforeAsking {
-                return .ask(because: "it has started within \(WatchSettings.brakeWindow) already (\(Self.list(lately)))")
+                return .ask(
+                    because: "it has started within \(WatchSettings.brakeWindow) already (\(Self.list(lately)))"
+                )
             }
             return .start
         }

@@ -10,7 +10,12 @@ extension Plan {
     ///
     /// The gate is a step like any other, so it is drawn, proved, rehearsed and journaled like one. Nobody's message can become an expression:
     /// it is taken as it stands.
-    package func asking(_ approvers: [Approver], for timeout: Milliseconds, telling channels: [String], because reason: String) -> Plan {
+    package func asking(
+        _ approvers: [Approver],
+        for timeout: Milliseconds,
+        telling channels: [String],
+        because reason: String
+    ) -> Plan {
         let place = Place(line: 1, column: 1)
         let question = Self.literal(reason, at: place)
         let gate = ApproveAction(

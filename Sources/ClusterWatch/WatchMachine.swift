@@ -42,9 +42,7 @@ package struct WatchMachine: Hashable, Sendable {
         let at: Instant
     }
 
-    /// - Parameters:
-    ///   - runs: the triggered runs of earlier lives, as far back as any limit asks, in any order.
-    ///   - freeze: one that an earlier life left behind.
+    /// Takes over from an earlier life: the triggered runs as far back as any limit asks, in any order, and a freeze that it left behind.
     package init(
         settings: WatchSettings,
         inventory: Inventory,
@@ -198,7 +196,8 @@ package struct WatchMachine: Hashable, Sendable {
             triggered.ended = now
             triggered.outcome = outcome
         }
-        guard let runbook = self.runs.first(where: { $0.run == run })?.runbook, let outcome, outcome != .cancelled else {
+        guard let runbook = self.runs.first(where: { $0.run == run })?.runbook, let outcome, outcome != .cancelled
+        else {
             return
         }
         // By then every node has been looked at often enough to change one's mind.
@@ -247,7 +246,8 @@ package struct WatchMachine: Hashable, Sendable {
     /// A word that a person may still want to read is not written over with 'nothing asks for it'.
     private mutating func idle(_ runbook: WatchedRunbook) {
         // Before the first round there is nothing to say yet.
-        guard self.decisions[runbook.name] != nil || runbook.scope.allSatisfy({ self.health.health(of: $0) != nil }) else {
+        guard self.decisions[runbook.name] != nil || runbook.scope.allSatisfy({ self.health.health(of: $0) != nil })
+        else {
             return
         }
         let decision = runbook.idleDecision(at: self.now)
@@ -267,8 +267,18 @@ package struct WatchMachine: Hashable, Sendable {
         case .ask(let why): self.start(index, asking: why, reason)
         case .observe:
             self.runbooks[index].spend()
-            self.decide(runbook.decision(.observed, at: self.now, "\(reason); 'autonomy: observe' tells people and starts nothing"))
-            self.tell(runbook.plan.severity, runbook.name, "'\(runbook.name)' would start: \(reason). It only observes.")
+            self.decide(
+                runbook.decision(
+                    .observed,
+                    at: self.now,
+                    "\(reason); 'autonomy: observe' tells people and starts nothing"
+                )
+            )
+            self.tell(
+                runbook.plan.severity,
+                runbook.name,
+                "'\(runbook.name)' would start: \(reason). It only observes."
+            )
         case .refuse(let why):
             self.runbooks[index].spend()
             self.decide(runbook.decision(.refused, at: self.now, "\(reason); \(why)"))
@@ -291,7 +301,9 @@ package struct WatchMachine: Hashable, Sendable {
         if let why {
             guard !self.settings.askFrom.isEmpty else {
                 let cure = "the configuration names nobody to ask ('watch: { ask: { from: [role:on_call] } }')"
-                self.decide(runbook.decision(.refused, at: self.now, "\(reason); people must agree (\(why)), and \(cure)"))
+                self.decide(
+                    runbook.decision(.refused, at: self.now, "\(reason); people must agree (\(why)), and \(cure)")
+                )
                 self.tell(.critical, runbook.name, "'\(runbook.name)' does not start although \(reason): \(cure)")
                 return
             }
@@ -337,7 +349,8 @@ private struct Voice: Hashable, Sendable {
         }
         self.said.append(moment)
         defer { self.swallowed = 0 }
-        return self.swallowed == 0 ? message : "\(message) (Not told before this, because there were too many: \(self.swallowed).)"
+        return self.swallowed == 0
+            ? message : "\(message) (Not told before this, because there were too many: \(self.swallowed).)"
     }
 }
 

@@ -14,7 +14,7 @@ package struct WatchedRunbook: Hashable, Sendable {
     /// Which trigger has fired and not been acted upon.
     private(set) var fired: Int?
 
-    /// - Parameter parameters: a value for every parameter; a triggered run is given none by anybody.
+    /// Takes a value for every parameter, because a triggered run is given none by anybody.
     package init(plan: Plan, parameters: [String: Fact], inventory: Inventory, settings: WatchSettings) {
         self.plan = plan
         self.parameters = parameters

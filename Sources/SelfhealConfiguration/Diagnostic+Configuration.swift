@@ -213,11 +213,16 @@ extension Diagnostic {
             533,
             "'\(text)' is no duration for '\(key)'",
             at: span,
-            help: least == .zero ? "write it like 30s, 5m or 1h30m" : "write it like 30s, 5m or 1h30m, and at least \(least)"
+            help: least == .zero
+                ? "write it like 30s, 5m or 1h30m" : "write it like 30s, 5m or 1h30m, and at least \(least)"
         )
     }
 
-    package static func lookLongerThanInterval(_ timeout: Milliseconds, _ every: Milliseconds, at span: SourceSpan) -> Self {
+    package static func lookLongerThanInterval(
+        _ timeout: Milliseconds,
+        _ every: Milliseconds,
+        at span: SourceSpan
+    ) -> Self {
         self.error(
             534,
             "a look may take \(timeout), and the next one is due after \(every)",
@@ -244,7 +249,8 @@ extension Diagnostic {
             537,
             "there is no channel '\(name)'",
             at: span,
-            help: known.isEmpty ? "'notifications: { channels: … }' has none" : "channels here: \(known.joined(separator: ", "))"
+            help: known.isEmpty
+                ? "'notifications: { channels: … }' has none" : "channels here: \(known.joined(separator: ", "))"
         )
     }
 

@@ -14,7 +14,8 @@ package enum UnactedKeys {
     ]
 
     package static let monitoring: Set<String> = [
-        "alert_thresholds", "high_throughput_mode", "load_aware_thresholds", "max_concurrent_operations", "methods", "metrics",
+        "alert_thresholds", "high_throughput_mode", "load_aware_thresholds", "max_concurrent_operations", "methods",
+        "metrics",
         "thresholds",
     ]
 

@@ -13,7 +13,7 @@ package struct LogEntry: Hashable, Sendable {
 
     package var at: Instant
     package var level: Level
-    /// What kind of thing it is, as a word to look for: `health`, `decision`, `run_began`, `run_ended`, `notice` …
+    /// What kind of thing it is, as a word to look for, such as `health` or `run_began`.
     package var event: String
     package var message: String
     /// What it is about: `node`, `runbook`, `run`.

@@ -87,7 +87,12 @@ package struct WatchDaemon: Sendable {
         let unfinished = try await self.engine.unfinished()
         await withDiscardingTaskGroup { work in
             for summary in unfinished where summary.state != RunState.stopped.rawValue {
-                self.log(.warning, "run_resumed", "run \(summary.id) of '\(summary.runbook)' is taken up again", self.about(summary.id))
+                self.log(
+                    .warning,
+                    "run_resumed",
+                    "run \(summary.id) of '\(summary.runbook)' is taken up again",
+                    self.about(summary.id)
+                )
                 work.addTask { await self.drive(RunID(summary.id)) }
             }
             var alarm = Alarm(inbox: self.inbox, clock: self.engine.clock)
@@ -174,7 +179,12 @@ package struct WatchDaemon: Sendable {
             try await self.engine.create(binding, source: source)
         } catch {
             let reason = EngineError(describing: error).message
-            self.log(.error, "start_failed", "'\(name)' could not start: \(reason)", [JSONMember("runbook", .string(name))])
+            self.log(
+                .error,
+                "start_failed",
+                "'\(name)' could not start: \(reason)",
+                [JSONMember("runbook", .string(name))]
+            )
             self.inbox.yield(.event(.startFailed(runbook: name, reason: reason, at: self.now)))
             return
         }
@@ -196,7 +206,11 @@ package struct WatchDaemon: Sendable {
             self.log(.error, "run_stopped", "run \(run) stops where it is: \(reason)", self.about(run.text))
             self.inbox.yield(.event(.runEnded(run, nil, at: self.now)))
             await self.tell(
-                WatchNotice(severity: .critical, runbook: nil, message: "Run \(run) stops where it is, and a person has to look: \(reason)")
+                WatchNotice(
+                    severity: .critical,
+                    runbook: nil,
+                    message: "Run \(run) stops where it is, and a person has to look: \(reason)"
+                )
             )
         }
     }
@@ -219,7 +233,8 @@ package struct WatchDaemon: Sendable {
     private func explain(_ machine: WatchMachine, _ runbook: String?) -> String? {
         guard let runbook else {
             let names = machine.watchedRunbooks
-            return names.isEmpty ? "no runbook is watched" : names.map { self.explain(machine, named: $0) }.joined(separator: "\n")
+            return names.isEmpty
+                ? "no runbook is watched" : names.map { self.explain(machine, named: $0) }.joined(separator: "\n")
         }
         return machine.watchedRunbooks.contains(runbook) ? self.explain(machine, named: runbook) : nil
     }
@@ -238,7 +253,8 @@ package struct WatchDaemon: Sendable {
             let why = problem.isEmpty ? "" : ": \(problem)"
             let level: LogEntry.Level = health == .up ? .info : .warning
             self.log(level, "health", "\(node) \(health.text)\(why)", [JSONMember("node", .string(node.text))])
-        case .blind(let unseen, let all): self.log(.error, "blind", "\(unseen) of \(all) nodes cannot be seen; nothing is started")
+        case .blind(let unseen, let all):
+            self.log(.error, "blind", "\(unseen) of \(all) nodes cannot be seen; nothing is started")
         case .sighted: self.log(.info, "sighted", "more than half of the nodes can be seen again")
         case .frozen(let freeze): self.log(.warning, "frozen", freeze.text)
         case .thawed(let person): self.log(.warning, "unfrozen", "\(person) lifted the freeze")

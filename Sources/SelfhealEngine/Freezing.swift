@@ -61,7 +61,9 @@ struct FreezeDesk: Sendable {
             let freeze = Freeze(by: person, because: because, since: SystemWallClock().now)
             try await self.store.setSetting(Self.key, to: JSONEncoding.encode(freeze).text)
             changed(freeze, person)
-            return .done("frozen: nothing is started and nothing that changes the world is sent until 'selfheal unfreeze'")
+            return .done(
+                "frozen: nothing is started and nothing that changes the world is sent until 'selfheal unfreeze'"
+            )
         case .unfreeze:
             guard let current else {
                 return .refused("nothing is frozen")
@@ -106,7 +108,8 @@ extension Engine {
         let moment = self.clock.now
         return await self.messenger.announce(
             ChannelMessenger.Announcement(
-                id: "watch-\(ContentDigest(of: Array(notice.message.utf8)).description.suffix(16))-\(moment.milliseconds)",
+                id:
+                    "watch-\(ContentDigest(of: Array(notice.message.utf8)).description.suffix(16))-\(moment.milliseconds)",
                 runbook: notice.runbook ?? "watch",
                 title: "Selfheal watches \(self.configuration.inventory.clusterName)",
                 severity: notice.severity,
@@ -129,18 +132,24 @@ extension Engine {
     func answer(_ request: WatchRequest, from unixUser: String?) async throws -> OperatorAnswer {
         if case .why(let runbook) = request, let explainer = self.explainer.withLock({ $0 }) {
             guard let text = await explainer(runbook) else {
-                return .refused("'\(runbook ?? "")' is not watched; the configuration's 'watch: { runbooks: […] }' says what is")
+                return .refused(
+                    "'\(runbook ?? "")' is not watched; the configuration's 'watch: { runbooks: […] }' says what is"
+                )
             }
             return .done(text)
         }
         let watcher = self.freezeWatcher.withLock { $0 }
-        return try await FreezeDesk(store: self.store, desk: self.desk).answer(request, from: unixUser) { freeze, person in
+        return try await FreezeDesk(store: self.store, desk: self.desk).answer(request, from: unixUser) {
+            freeze,
+            person in
             watcher?(freeze, person)
         }
     }
 }
 
-/// Sends nothing that changes the world while somebody holds a freeze. What only reads is sent, and what runs already is not stopped.
+/// Sends nothing that changes the world while somebody holds a freeze.
+///
+/// What only reads is sent, and what runs already is not stopped.
 struct FreezableCommands: CommandRunner {
     let base: any CommandRunner
     let store: RunStore
@@ -187,7 +196,7 @@ struct FreezableRequests: RequestRunner {
 }
 
 extension RunStore {
-    /// Why an act must not be sent now, if it must not. A freeze that cannot be read holds.
+    /// Why an act must not be sent now, if it must not; a freeze that cannot be read holds.
     fileprivate func refusal(of act: Act) async -> CommandReport? {
         guard act.effectClass.changesTheWorld else {
             return nil

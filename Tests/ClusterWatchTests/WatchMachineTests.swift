@@ -114,11 +114,19 @@ import Testing
         _ = machine.handle(.looked([report], at: Instant(milliseconds: 0)))
         let effects = machine.handle(.clockReached(at: Instant(milliseconds: 20_000)))
         #expect(effects.contains { if case .start = $0 { true } else { false } })
-        #expect(machine.handle(.looked([report], at: Instant(milliseconds: 21_000))).allSatisfy { effect in
-            if case .start = effect { false } else { true }
-        })
-        let after = machine.handle(.startFailed(runbook: "heal", reason: "the disk is full", at: Instant(milliseconds: 22_000)))
-        #expect(after.contains { if case .tell(let notice) = $0 { notice.message.contains("the disk is full") } else { false } })
+        #expect(
+            machine.handle(.looked([report], at: Instant(milliseconds: 21_000))).allSatisfy { effect in
+                if case .start = effect { false } else { true }
+            }
+        )
+        let after = machine.handle(
+            .startFailed(runbook: "heal", reason: "the disk is full", at: Instant(milliseconds: 22_000))
+        )
+        #expect(
+            after.contains {
+                if case .tell(let notice) = $0 { notice.message.contains("the disk is full") } else { false }
+            }
+        )
         #expect(machine.decision(on: "heal")?.kind == .refused)
     }
 
@@ -177,7 +185,6 @@ import Testing
         var panic = Watching([try Watching.plan(head: "")], nodes: 5)
         panic.answer(Self.down, from: "n1", "n2", "n3")
         panic.wait(.minutes(2))
-        // The first of them to fall started it; what counts is that nothing begins once more than 40 % are known to be down.
         #expect(panic.decision()?.kind == .held)
         #expect(panic.decision()?.reason.contains("3 of its 5 nodes are down") == true)
 
@@ -263,13 +270,20 @@ import Testing
         watching.answer(Self.down, from: "n1")
         watching.wait(.minutes(1))
         #expect(watching.launches.map(\.plan.runbook) == ["a", "b"])
-        #expect(watching.decision(on: "c")?.reason.contains("triggered runs under way: 2 (run-1, run-2), and no more than 2") == true)
+        #expect(
+            watching.decision(on: "c")?.reason.contains(
+                "triggered runs under way: 2 (run-1, run-2), and no more than 2"
+            ) == true
+        )
         watching.send(.runWaits(watching.run(1), true, at: watching.now))
         #expect(watching.launches.map(\.plan.runbook) == ["a", "b", "c"])
     }
 
     @Test func `a critical runbook goes first`() throws {
-        let plans = [try Watching.plan("small", head: "severity: info\nmass_failure: true"), try Watching.plan("grave", head: "severity: critical\nmass_failure: true")]
+        let plans = [
+            try Watching.plan("small", head: "severity: info\nmass_failure: true"),
+            try Watching.plan("grave", head: "severity: critical\nmass_failure: true"),
+        ]
         let settings = Watching.settings { $0.concurrentRuns = 1 }
         var watching = Watching(plans, settings: settings)
         watching.answer(Self.down, from: "n1")
@@ -288,7 +302,13 @@ import Testing
     }
 
     @Test func `a storm of messages is held back, counted, and the count is told`() throws {
-        var watching = Watching([try Watching.plan(autonomy: "observe", trigger: "for: 1s")], settings: Watching.settings { $0.downAfter = 1; $0.upAfter = 1 })
+        var watching = Watching(
+            [try Watching.plan(autonomy: "observe", trigger: "for: 1s")],
+            settings: Watching.settings {
+                $0.downAfter = 1
+                $0.upAfter = 1
+            }
+        )
         for _ in 0..<40 {
             watching.answer(Self.down, from: "n1")
             watching.wait(.seconds(12))

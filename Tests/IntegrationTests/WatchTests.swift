@@ -67,7 +67,15 @@ extension IntegrationTests {
             try await second.writes("run \(run) of 'start_brokers' is taken up again")
             try await second.writes("is down")
             #expect(self.lab.ledger.count == ledger, "nobody has agreed yet")
-            let approval = try await Selfheal.run("approve", run, "may_it_start", "--as", "dana", "--config", configuration)
+            let approval = try await Selfheal.run(
+                "approve",
+                run,
+                "may_it_start",
+                "--as",
+                "dana",
+                "--config",
+                configuration
+            )
             #expect(approval.status == 0, "\(approval)")
             try await second.writes("run \(run) ended succeeded")
             #expect(self.lab.ledger.dropFirst(ledger) == ["kafka1 kafka start"])
@@ -85,7 +93,8 @@ extension IntegrationTests {
             }
         }
 
-        @Test func `a freeze holds everything back, and what still is broken is healed when it is lifted`() async throws {
+        @Test func `a freeze holds everything back, and what still is broken is healed when it is lifted`() async throws
+        {
             let configuration = try self.lab.configuration("frozen")
             let runbook = try self.runbook("start_at_once", autonomy: "automatic")
             let frozen = try await Selfheal.run("freeze", "--because", "a change", "--config", configuration)

@@ -78,12 +78,12 @@ import Testing
                 - node_id: "zk-1"
                   host: "zk1.example.com"
                   port: 2181
-            ❶monitoring❶:
+            monitoring:
               interval_seconds: 30
-              timeout_seconds: ${NOBODY_NEEDS_THIS}
-              methods: ["socket", "jmx"]
+              timeout_seconds: 15
+              ❶methods❶: ["socket", "jmx"]
             ❷recovery❷:
-              max_attempts: 3
+              max_attempts: ${NOBODY_NEEDS_THIS}
               actions: ["restart_service"]
             notifications:
               smtp:
@@ -106,7 +106,7 @@ import Testing
         let source = loaded.source
         #expect(
             loaded.diagnostics == [
-                .notActedUpon("monitoring", at: source["❶"]), .notActedUpon("recovery", at: source["❷"]),
+                .notActedUpon("methods", at: source["❶"]), .notActedUpon("recovery", at: source["❷"]),
                 .notActedUpon("escalation", at: source["❸"]), .notActedUpon("ssl", at: source["❹"]),
                 .notActedUpon("logging", at: source["❺"]),
             ]
@@ -114,6 +114,7 @@ import Testing
         let configuration = try #require(loaded.configuration)
         #expect(configuration.inventory.nodes.map(\.name) == ["kafka-1", "zk-1"])
         #expect(configuration.storeFolder == "/etc/selfheal/.selfheal")
+        #expect(configuration.watch.every == .seconds(30))
         guard case .smtp(let mail) = try #require(configuration.channels.first).kind else {
             Issue.record("the mail server is no channel")
             return

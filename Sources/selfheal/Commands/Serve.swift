@@ -122,7 +122,9 @@ struct Serve: AsyncParsableCommand {
         }
         if let parameter = plan.parameters.first(where: { $0.kind == .secret || $0.defaultValue == nil }) {
             let what = parameter.kind == .secret ? "is a secret" : "has no default"
-            throw Refusal(text: "the parameter '\(parameter.name)' \(what), and nobody is there to give it when a trigger fires")
+            throw Refusal(
+                text: "the parameter '\(parameter.name)' \(what), and nobody is there to give it when a trigger fires"
+            )
         }
         // With the gate in front, the people and channels of 'watch:' are compared with the configuration like a runbook's own.
         let watch = configuration.watch
@@ -134,7 +136,10 @@ struct Serve: AsyncParsableCommand {
             configuration
         )
         if plan.autonomy == .approve, watch.askFrom.isEmpty {
-            throw Refusal(text: "'autonomy: approve' asks people before it starts; say whom: 'watch: { ask: { from: [role:on_call] } }'")
+            throw Refusal(
+                text:
+                    "'autonomy: approve' asks people before it starts; say whom: 'watch: { ask: { from: [role:on_call] } }'"
+            )
         }
         let values = plan.parameters.compactMap { parameter in parameter.defaultValue.map { (parameter.name, $0) } }
         guard case .success(let bytes) = TextFile.read(path) else {
@@ -153,7 +158,9 @@ struct Serve: AsyncParsableCommand {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number)
             source.setEventHandler {
-                Terminal.say("the watch ends; runs that have not ended are taken up by the next 'selfheal serve' or 'selfheal resume'")
+                Terminal.say(
+                    "the watch ends; runs that have not ended are taken up by the next 'selfheal serve' or 'selfheal resume'"
+                )
                 _exit(0)
             }
             source.resume()

@@ -29,7 +29,11 @@ final class ServiceLog: Sendable {
 
     private func text(of entry: LogEntry) -> String {
         // What a host says must not be able to move the cursor or begin a line of its own.
-        let message = String(String.UnicodeScalarView(entry.message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+        let message = String(
+            String.UnicodeScalarView(
+                entry.message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
+            )
+        )
         let line = "\(Self.moment(entry.at))  \(message)"
         guard self.usesColour, entry.level != .info else {
             return line
