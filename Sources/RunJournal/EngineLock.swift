@@ -43,6 +43,8 @@ final class EngineLock: Sendable {
         }
         if let held {
             _ = ftruncate(held, 0)
+            // Closing alone would not do: a child that is between fork and exec still has the descriptor, and with it the lock.
+            _ = flock(held, LOCK_UN)
             close(held)
         }
     }

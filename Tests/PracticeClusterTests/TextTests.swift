@@ -56,6 +56,9 @@ import Testing
                 security: { speak_for_others: true, requester_may_approve: true }   # anybody may approve for anybody: for practice alone
                 notifications: { channels: { oncall: { kind: file, path: "/tmp/lab/notices.jsonl" } } }
                 store: { folder: "/tmp/lab/store" }
+                # What 'selfheal serve RUNBOOK…' looks at and whom it asks; a real cluster is looked at less often.
+                monitoring: { interval: 1s, timeout: 800ms }
+                watch: { channels: [oncall], ask: { from: ["role:sre"] } }
 
                 """
         )

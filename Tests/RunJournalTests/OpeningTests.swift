@@ -36,6 +36,25 @@ import Testing
         withExtendedLifetime(store) {}
     }
 
+    // Goal: an engine that ended leaves the folder free, whatever else the process does.
+    // Method: between fork and exec a child has all descriptors of its parent; a copy of the lock's stands for such a child.
+    @Test func `a child that is just being started does not keep the folder`() async throws {
+        let place = TemporaryStore()
+        let store = try place.open()
+        let lock = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }.first {
+                number in
+                let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
+                return path == "\(place.folder)/engine.lock"
+            }
+        )
+        let copy = dup(lock)
+        defer { close(copy) }
+        await store.close()
+        let next = try place.open()
+        await next.close()
+    }
+
     @Test func `of eight engines that start at once exactly one wins`() async throws {
         for _ in 0..<20 {
             let place = TemporaryStore()
