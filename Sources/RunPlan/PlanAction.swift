@@ -139,6 +139,8 @@ package enum KafkaQuestion: String, Hashable, Sendable, Codable, CaseIterable {
     case metadata
     case replication
     case lag
+    /// Of a KRaft cluster: who leads the controllers, and how far the others are behind.
+    case quorum
 }
 
 /// A command on each target, in batches.
