@@ -19,7 +19,8 @@ package enum PretendInventory {
             let role = selection.role ?? "host"
             let known = nodes.filter { $0.roles == [role] && (datacenter.isEmpty || $0.datacenter == datacenter) }
             if let names = selection.nodes {
-                for name in names where !nodes.contains(where: { $0.name == name }) {
+                let computed = (selection.computedNodes ?? []).map { NodeName(self.text(of: $0, parameters)) }
+                for name in names + computed where !nodes.contains(where: { $0.name == name }) {
                     nodes.append(self.node(name, role, datacenter))
                 }
                 continue
