@@ -210,7 +210,9 @@ struct Oracle: Sendable {
 
     private static func statuses(named conditions: [String]) -> [Int64] {
         var all: [Int64] = [0, 1]
-        let parts = conditions.flatMap { $0.split(separator: "exit_status", omittingEmptySubsequences: false).dropFirst() }
+        let parts = conditions.flatMap { condition in
+            condition.split(separator: "exit_status", omittingEmptySubsequences: false).dropFirst()
+        }
         for part in parts {
             let number = part.drop { " =!<>".contains($0) }.prefix { $0.isASCII && $0.isNumber }
             if let status = Int64(number), status < 255, !all.contains(status) {
