@@ -139,7 +139,7 @@ package enum KafkaQuestion: String, Hashable, Sendable, Codable, CaseIterable {
     case metadata
     case replication
     case lag
-    /// Of a KRaft cluster: who leads the controllers, and how far the others are behind.
+    /// The quorum of controllers, where ZooKeeper does not elect them.
     case quorum
 }
 

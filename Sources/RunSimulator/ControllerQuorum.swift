@@ -37,18 +37,15 @@ struct ControllerQuorum: Hashable, Sendable {
         return lively.count >= Inventory.quorum(voters: self.members.count) ? lively.first : nil
     }
 
-    /// What a quorum without a leader cannot tell is left out.
+    /// A quorum without a leader answers none of this.
     func facts(_ hosts: [PretendProcess]) -> [String: Fact] {
-        guard !self.isEmpty else {
+        guard let leader = self.leader(hosts) else {
             return [:]
         }
-        guard let leader = self.leader(hosts) else {
-            return ["leader_id": .int(-1)]
-        }
         return [
-            "leader_id": .int(Int64(self.id(of: leader) ?? -1)),
-            "voters": .int(Int64(self.members.count)),
-            "voters_behind": .int(Int64(self.members.count { !hosts[$0].isLively })),
+            "quorum_leader": .int(Int64(self.id(of: leader) ?? -1)),
+            "quorum_size": .int(Int64(self.members.count)),
+            "synced_voters": .int(Int64(self.members.count { hosts[$0].isLively })),
         ]
     }
 }

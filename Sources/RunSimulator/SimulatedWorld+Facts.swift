@@ -167,7 +167,7 @@ extension SimulatedWorld {
         ControllerQuorum(self.cluster)
     }
 
-    /// A controller without a majority answers, and serves nobody.
+    /// A controller without a majority answers, and cannot tell whether others have one.
     private func controllerFacts(_ index: Int, _ asked: [KafkaQuestion]) -> [String: Fact] {
         let process = self.hosts[index]
         guard !process.isCut, !process.isFrozen else {
@@ -176,9 +176,14 @@ extension SimulatedWorld {
         guard process.phase == .up else {
             return ["answered": .bool(false), "serving": .bool(false), "problem": .string("")]
         }
-        let leader = self.controllers.leader(self.hosts)
+        guard let leader = self.controllers.leader(self.hosts) else {
+            return [
+                "answered": .bool(true), "problem": .string("the controllers have no leader"),
+                "latency": .span(Milliseconds(3)),
+            ]
+        }
         var facts: [String: Fact] = [
-            "answered": .bool(true), "serving": .bool(leader != nil), "problem": .string(""),
+            "answered": .bool(true), "serving": .bool(true), "problem": .string(""),
             "controller": .bool(leader == index), "latency": .span(Milliseconds(3)),
         ]
         if asked.contains(.quorum) {

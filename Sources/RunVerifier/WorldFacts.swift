@@ -128,9 +128,11 @@ extension WorldRules {
         guard node.phase == .up else {
             return ["answered": .bool(false), "serving": .bool(false), "problem": .string("")]
         }
-        let leader = self.leadingController(world)
+        guard let leader = self.leadingController(world) else {
+            return ["answered": .bool(true), "problem": .string("the controllers have no leader")]
+        }
         var facts: [String: Fact] = [
-            "answered": .bool(true), "serving": .bool(leader != nil), "problem": .string(""),
+            "answered": .bool(true), "serving": .bool(true), "problem": .string(""),
             "controller": .bool(leader == index),
         ]
         if asked.contains(.quorum) {
@@ -146,16 +148,13 @@ extension WorldRules {
     }
 
     private func quorumFacts(_ world: AbstractWorld) -> [String: Fact] {
-        guard !self.controllers.isEmpty else {
+        guard let leader = self.leadingController(world) else {
             return [:]
         }
-        guard let leader = self.leadingController(world) else {
-            return ["leader_id": .int(-1)]
-        }
         return [
-            "leader_id": .int(Int64(self.inventory.nodes[leader].id ?? leader)),
-            "voters": .int(Int64(self.controllers.count)),
-            "voters_behind": .int(Int64(self.controllers.count { !world[$0].isLively })),
+            "quorum_leader": .int(Int64(self.inventory.nodes[leader].id ?? leader)),
+            "quorum_size": .int(Int64(self.controllers.count)),
+            "synced_voters": .int(Int64(self.controllers.count { world[$0].isLively })),
         ]
     }
 
