@@ -149,11 +149,11 @@ import Testing
             breaks: "'may_i_restart' before 'restart_broker'"
         ),
         Mutant(
-            name: "records go unasked",
+            name: "nobody hears what fills the disks",
             runbook: disk,
-            old: "  - id: may_records_go\n",
-            new: "  - id: may_records_go\n    when: 1 > 2\n",
-            breaks: "a person approved before anything that can lose data"
+            old: "  - id: tell_what_is_full\n",
+            new: "  - id: tell_what_is_full\n    when: 1 > 2\n",
+            breaks: "'tell_what_is_full' before 'give_up_reserve'"
         ),
         Mutant(
             name: "the primary is promoted while the secondary takes writes",
