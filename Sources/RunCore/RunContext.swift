@@ -216,12 +216,13 @@ struct RunContext: Hashable, Sendable {
         var resolved: [String: [NodeName]] = [:]
         for selection in selections {
             let datacenter = selection.datacenter.map { self.text(of: $0) }
+            let named = selection.nodes.map { $0 + (selection.computedNodes ?? []).map { NodeName(self.text(of: $0)) } }
             resolved[selection.name] = self.binding.inventory.nodes.filter { node in
                 (selection.role.map { node.roles.contains($0) } ?? true)
                     && (datacenter.map { node.datacenter == $0 } ?? true)
-                    && (selection.nodes?.contains(node.name) ?? true)
+                    && (named?.contains(node.name) ?? true)
             }.map(\.name)
-            resolved[selection.name]? += (selection.nodes ?? []).filter { self.binding.inventory[$0] == nil }
+            resolved[selection.name]? += (named ?? []).filter { self.binding.inventory[$0] == nil }
         }
         return resolved
     }

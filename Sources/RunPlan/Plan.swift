@@ -295,13 +295,22 @@ package struct Selection: Hashable, Sendable, Codable {
     package var name: String
     package var role: String?
     package var datacenter: Template?
+    /// The names that stand there; those that a parameter tells are beside them.
     package var nodes: [NodeName]?
+    package var computedNodes: [Template]?
 
-    package init(name: String, role: String? = nil, datacenter: Template? = nil, nodes: [NodeName]? = nil) {
+    package init(
+        name: String,
+        role: String? = nil,
+        datacenter: Template? = nil,
+        nodes: [NodeName]? = nil,
+        computedNodes: [Template]? = nil
+    ) {
         self.name = name
         self.role = role
         self.datacenter = datacenter
         self.nodes = nodes
+        self.computedNodes = computedNodes
     }
 }
 

@@ -57,8 +57,8 @@ package enum ResultTypes {
         "kafka_result",
         [
             ("answered", .bool), ("serving", .bool), ("controller", .bool), ("under_replicated", .int),
-            ("offline", .int), ("at_min_isr", .int), ("lag_seconds", .int), ("latency", .duration),
-            ("problem", .string),
+            ("offline", .int), ("at_min_isr", .int), ("lag_seconds", .int), ("quorum_leader", .int),
+            ("quorum_size", .int), ("synced_voters", .int), ("latency", .duration), ("problem", .string),
         ]
     )
 

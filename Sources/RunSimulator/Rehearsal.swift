@@ -312,11 +312,27 @@ package struct Rehearsal: Sendable {
 
     private func emptySelections() -> [Diagnostic] {
         self.plan.selections.compactMap { selection in
-            guard let role = selection.role, !self.world.inventory.nodes.contains(where: { $0.roles.contains(role) })
+            guard let role = selection.role, !self.world.inventory.nodes.contains(where: { $0.roles.contains(role) }),
+                !self.plan.reckonsWithNone(of: selection.name)
             else {
                 return nil
             }
             return .selectionWithoutNodes(selection.name, self.plan.runbook, at: self.scenario.span)
+        }
+    }
+}
+
+extension Plan {
+    /// Whether a condition of the runbook asks if the selection is empty, so that an empty one is no surprise to it.
+    fileprivate func reckonsWithNone(of selection: String) -> Bool {
+        let conditions = self.states.flatMap { _, state -> [Expression] in
+            guard case .choose(let action) = state.action else {
+                return [state.when, state.require].compactMap { $0 }
+            }
+            return action.branches.map(\.when)
+        }
+        return conditions.contains { condition in
+            condition.text.contains("size(\(selection)) == 0") || condition.text.contains("size(\(selection)) > 0")
         }
     }
 }

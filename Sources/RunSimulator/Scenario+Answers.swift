@@ -59,6 +59,7 @@ extension Scenario.Answer.Question {
 
     /// Whether the words of a command begin with these; a word that cannot be told yet may be any.
     static func isBeginning(_ words: [String], of command: [String?]) -> Bool {
+        let command = self.named(command)
         guard words.count <= command.count else {
             return false
         }
@@ -68,5 +69,11 @@ extension Scenario.Answer.Question {
             }
             return pair.0 == asked || index == 0 && asked.hasSuffix("/\(pair.0)")
         }
+    }
+
+    /// A text for `sh -c` goes by the word behind it, which is its `$0`: `[sh, -c, TEXT, has-room, /var/lib/kafka]` is `has-room`.
+    static func named(_ command: [String?]) -> [String?] {
+        let isText = command.count > 3 && command[0] == "sh" && command[1] == "-c"
+        return isText ? Array(command.dropFirst(3)) : command
     }
 }

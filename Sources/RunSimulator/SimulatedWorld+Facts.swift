@@ -32,6 +32,8 @@ extension SimulatedWorld {
         case (.tcp, _): return process.portFacts
         case (.zookeeper(let ask), .member(let index)): return self.zookeeperFacts(index, ask)
         case (.kafka(let ask), .broker(let index)): return self.kafkaFacts(index, ask)
+        case (.kafka(let ask), .host(let index)) where self.controllers.isMember(index):
+            return self.controllerFacts(index, ask)
         case (.zookeeper, .broker), (.kafka, .member), (.zookeeper, .host), (.kafka, .host):
             return process.isCut ? PretendProcess.silence : ["problem": .string("it speaks another protocol")]
         case (.http, _), (.ssh, _):
@@ -48,20 +50,26 @@ extension SimulatedWorld {
         switch place {
         case .member(let index):
             return self.zookeeperFacts(index, [.srvr]).filter { ResultTypes.observedFieldNames.contains($0.key) }
-        case .broker:
-            var facts = self.process(at: place).portFacts
-            facts["serving"] = facts.removeValue(forKey: "open")
-            facts["latency"] = nil
-            return facts
+        case .broker: return self.openFacts(at: place)
+        case .host(let index) where self.controllers.isMember(index): return self.openFacts(at: place)
         case .host: return ["problem": .string("\(node) has no monitor in the inventory")]
         }
+    }
+
+    /// Whether its port takes connections, for a monitor that asks no more.
+    private func openFacts(at place: Place) -> [String: Fact] {
+        var facts = self.process(at: place).portFacts
+        facts["serving"] = facts.removeValue(forKey: "open")
+        facts["latency"] = nil
+        return facts
     }
 
     /// The question that the monitor of a node asks.
     package func monitorQuestion(of node: NodeName) -> ProbeOrder.Question {
         switch self.place(of: node) {
         case .member: .zookeeper([.srvr])
-        case .broker, .host, nil: .tcp(port: "broker")
+        case .host: .tcp(port: "main")
+        case .broker, nil: .tcp(port: "broker")
         }
     }
 
@@ -142,8 +150,44 @@ extension SimulatedWorld {
             facts["offline"] = .int(Int64(health.offline))
             facts["at_min_isr"] = .int(Int64(health.atLeastInSync))
         }
+        if asked.contains(.quorum) {
+            facts.merge(self.controllers.facts(self.hosts)) { $1 }
+        }
         for (name, fact) in script?.facts ?? [:] where asked.contains(name == "lag_seconds" ? .lag : .replication) {
             facts[name] = fact
+        }
+        return facts
+    }
+}
+
+// MARK: KRaft
+
+extension SimulatedWorld {
+    var controllers: ControllerQuorum {
+        ControllerQuorum(self.cluster)
+    }
+
+    /// A controller without a majority answers, and cannot tell whether others have one.
+    private func controllerFacts(_ index: Int, _ asked: [KafkaQuestion]) -> [String: Fact] {
+        let process = self.hosts[index]
+        guard !process.isCut, !process.isFrozen else {
+            return PretendProcess.silence
+        }
+        guard process.phase == .up else {
+            return ["answered": .bool(false), "serving": .bool(false), "problem": .string("")]
+        }
+        guard let leader = self.controllers.leader(self.hosts) else {
+            return [
+                "answered": .bool(true), "problem": .string("the controllers have no leader"),
+                "latency": .span(Milliseconds(3)),
+            ]
+        }
+        var facts: [String: Fact] = [
+            "answered": .bool(true), "serving": .bool(true), "problem": .string(""),
+            "controller": .bool(leader == index), "latency": .span(Milliseconds(3)),
+        ]
+        if asked.contains(.quorum) {
+            facts.merge(self.controllers.facts(self.hosts)) { $1 }
         }
         return facts
     }

@@ -115,6 +115,11 @@ package struct SimulatedWorld: Sendable {
             self.note("\(name) gives up: ZooKeeper has no quorum")
             return
         }
+        guard self.controllers.isEmpty || self.controllers.leader(self.hosts) != nil else {
+            self.group.brokers[index].process.enter(.down)
+            self.note("\(name) gives up: the controllers have no leader")
+            return
+        }
         self.group.brokers[index].process.enter(.up)
         self.note("\(name) takes connections: \(self.replicationText)")
         let change = Change.brokerCaughtUp(index: index, life: self.group.brokers[index].process.life)
@@ -251,9 +256,16 @@ extension Scenario.Cluster {
             node.monitor = .tcp(port: "broker")
             return node
         }
-        let hosts = self.hosts.map { host in
+        let controllers = ControllerQuorum(self)
+        let hosts = self.hosts.enumerated().map { index, host in
             var node = Node(name: host.name, host: host.name.text, roles: host.roles)
             node.datacenter = host.datacenter
+            if controllers.isMember(index) {
+                node.id = controllers.id(of: index)
+                node.ports = ["main": 9093]
+                node.dataFolder = "/var/lib/kafka"
+                node.monitor = .tcp(port: "main")
+            }
             return node
         }
         var services = ["zookeeper", "kafka"]

@@ -57,7 +57,7 @@ extension ProbeSpecification {
     fileprivate var askedText: String? {
         switch self {
         case .ssh(let command):
-            command.first?.knownWord(isProgram: true).map { program in
+            Scenario.Answer.Question.named(command.map { $0.knownWord(isProgram: true) }).first?.map { program in
                 "ssh: \(program.split(separator: "/").last.map { String($0) } ?? program)"
             }
         case .http(let question): "http: \((question.url ?? question.path)?.text ?? "/")"

@@ -202,10 +202,24 @@ struct Oracle: Sendable {
                 numbers += text.split { !$0.isNumber }.compactMap { Int64($0) }
             }
         }
-        // 0 and 1, and one number that no condition names.
-        self.statuses = [0, 1, 2]
+        // 0 and 1, those that a condition names, and one that none does.
+        self.statuses = Self.statuses(named: plan.states.flatMap { $0.state.conditions.map(\.text) })
         self.lags = readsLag ? [0, (numbers.max() ?? 0) + 1] : [0]
         self.canDeadlinesPass = passing
+    }
+
+    private static func statuses(named conditions: [String]) -> [Int64] {
+        var all: [Int64] = [0, 1]
+        let parts = conditions.flatMap { condition in
+            condition.split(separator: "exit_status", omittingEmptySubsequences: false).dropFirst()
+        }
+        for part in parts {
+            let number = part.drop { " =!<>".contains($0) }.prefix { $0.isASCII && $0.isNumber }
+            if let status = Int64(number), status < 255, !all.contains(status) {
+                all.append(status)
+            }
+        }
+        return all + [(2...255).first { !all.contains($0) } ?? 255]
     }
 
     func canPass(_ deadline: RunMachine.Deadline) -> Bool {

@@ -11,6 +11,14 @@ struct PathMemory: Hashable, Sendable {
         var step: StepName
         var summary: String
         var target: NodeName?
+
+        /// Scripts all have one summary: those of two steps are two commands.
+        func isAbout(_ act: Act) -> Bool {
+            if case .script = act.command, act.step.step != self.step {
+                return false
+            }
+            return act.summary == self.summary
+        }
     }
 
     /// Steps that have succeeded, by the bits of ``PropertyRules``.
@@ -32,6 +40,7 @@ struct PathMemory: Hashable, Sendable {
         let flags: UInt64 = (self.isToldSinceWork ? 1 : 0) | (self.isGranted ? 2 : 0) | (self.isCancelled ? 4 : 0)
         fingerprint.mix(flags)
         for doubt in self.doubts {
+            fingerprint.mix(doubt.step.text)
             fingerprint.mix(doubt.summary)
             fingerprint.mix(doubt.target?.text ?? "")
         }
@@ -152,7 +161,7 @@ struct PathMemory: Hashable, Sendable {
             let text = "nobody had approved anything before '\(act.summary)' (\(act.effectClass.rawValue))"
             findings.append(Finding(property: .dataLossIsApproved, text: text))
         }
-        if self.doubts.contains(where: { $0.summary == act.summary && $0.target == act.target }) {
+        if self.doubts.contains(where: { $0.target == act.target && $0.isAbout(act) }) {
             let text = "whether an earlier '\(act.summary)' had happened was in doubt, and nobody had looked"
             findings.append(Finding(property: .nothingIsRepeatedBlindly, text: text))
         }

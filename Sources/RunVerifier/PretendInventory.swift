@@ -7,8 +7,8 @@ import RunVocabulary
 
 /// An inventory that fits a runbook, for when there is no configuration: as many nodes of each role as are assumed.
 package enum PretendInventory {
-    private static let sizes = ["zookeeper": 3, "kafka_broker": 3]
-    private static let shortNames = ["zookeeper": "zk", "kafka_broker": "kafka"]
+    private static let sizes = ["zookeeper": 3, "kafka_broker": 3, "kraft_controller": 3]
+    private static let shortNames = ["zookeeper": "zk", "kafka_broker": "kafka", "kraft_controller": "controller"]
 
     /// `counts` says how many nodes a selection has, by its name; else it is what `expect_targets` asks for, else the role's usual
     /// number.
@@ -19,7 +19,8 @@ package enum PretendInventory {
             let role = selection.role ?? "host"
             let known = nodes.filter { $0.roles == [role] && (datacenter.isEmpty || $0.datacenter == datacenter) }
             if let names = selection.nodes {
-                for name in names where !nodes.contains(where: { $0.name == name }) {
+                let computed = (selection.computedNodes ?? []).map { NodeName(self.text(of: $0, parameters)) }
+                for name in names + computed where !nodes.contains(where: { $0.name == name }) {
                     nodes.append(self.node(name, role, datacenter))
                 }
                 continue
@@ -51,6 +52,9 @@ package enum PretendInventory {
         case "kafka_broker":
             node.ports = ["broker": 9092]
             node.monitor = .tcp(port: "broker")
+        case "kraft_controller":
+            node.ports = ["main": 9093]
+            node.monitor = .tcp(port: "main")
         default: node.ports = [:]
         }
         return node

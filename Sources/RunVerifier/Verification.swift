@@ -181,7 +181,7 @@ package struct Verification: Sendable {
             switch kind {
             case .member: return [.up, .down, .lost, .cut]
             case .broker: return [.up, .down, .cut]
-            case .host: return [.up, .cut]
+            case .host: return rules.controllers.contains(index) ? [.up, .down, .cut] : [.up, .cut]
             }
         }
         for (selection, beginnings) in assumptions.begin.sorted(by: { $0.key < $1.key }) {

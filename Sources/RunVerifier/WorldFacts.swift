@@ -22,6 +22,8 @@ extension WorldRules {
         case (.tcp, _): return Self.portFacts(node)
         case (.zookeeper(let ask), .member): return self.zookeeperFacts(node, ask)
         case (.kafka(let ask), .broker): return self.kafkaFacts(index, node, ask, world)
+        case (.kafka(let ask), .host) where self.controllers.contains(index):
+            return self.controllerFacts(index, node, ask, world)
         case (.zookeeper, _), (.kafka, _): return ["problem": .string("it speaks another protocol")]
         // Programs of a site have no physics: the explorer tries every answer.
         case (.http, _), (.ssh, _): return Self.silence
@@ -111,7 +113,49 @@ extension WorldRules {
             facts["offline"] = .int(Int64(offline))
             facts["at_min_isr"] = .int(Int64(least))
         }
+        if asked.contains(.quorum) {
+            facts.merge(self.quorumFacts(world)) { $1 }
+        }
         return facts
+    }
+
+    private func controllerFacts(
+        _ index: Int,
+        _ node: NodeState,
+        _ asked: [KafkaQuestion],
+        _ world: AbstractWorld
+    ) -> [String: Fact] {
+        guard node.phase == .up else {
+            return ["answered": .bool(false), "serving": .bool(false), "problem": .string("")]
+        }
+        guard let leader = self.leadingController(world) else {
+            return ["answered": .bool(true), "problem": .string("the controllers have no leader")]
+        }
+        var facts: [String: Fact] = [
+            "answered": .bool(true), "serving": .bool(true), "problem": .string(""),
+            "controller": .bool(leader == index),
+        ]
+        if asked.contains(.quorum) {
+            facts.merge(self.quorumFacts(world)) { $1 }
+        }
+        return facts
+    }
+
+    /// One leads as long as a majority of them runs and is reached.
+    func leadingController(_ world: AbstractWorld) -> Int? {
+        let lively = self.controllers.filter { world[$0].isLively }
+        return lively.count >= Inventory.quorum(voters: self.controllers.count) ? lively.first : nil
+    }
+
+    private func quorumFacts(_ world: AbstractWorld) -> [String: Fact] {
+        guard let leader = self.leadingController(world) else {
+            return [:]
+        }
+        return [
+            "quorum_leader": .int(Int64(self.inventory.nodes[leader].id ?? leader)),
+            "quorum_size": .int(Int64(self.controllers.count)),
+            "synced_voters": .int(Int64(self.controllers.count { world[$0].isLively })),
+        ]
     }
 
     /// One partition begins at each broker of the cluster, with its replicas on the next ones of the same datacenter.

@@ -32,6 +32,8 @@ struct WorldRules: Sendable {
     let kinds: [Kind]
     let members: [Int]
     let brokers: [Int]
+    /// Hosts that are KRaft controllers: whether one serves depends on the others.
+    let controllers: [Int]
     private let voters: [Int]
     private let indices: [NodeName: Int]
 
@@ -44,6 +46,7 @@ struct WorldRules: Sendable {
         self.kinds = kinds
         self.members = kinds.indices.filter { kinds[$0] == .member }
         self.brokers = kinds.indices.filter { kinds[$0] == .broker }
+        self.controllers = kinds.indices.filter { inventory.nodes[$0].roles.contains("kraft_controller") }
         self.voters = kinds.indices.filter { kinds[$0] == .member && inventory.nodes[$0].isVoter }
         self.indices = Dictionary(uniqueKeysWithValues: inventory.nodes.enumerated().map { ($1.name, $0) })
     }
@@ -122,7 +125,7 @@ struct WorldRules: Sendable {
         switch progress {
         case .starts(let index):
             // A broker that starts without a quorum gives up.
-            let mayRun = self.kinds[index] != .broker || self.members.isEmpty || self.leader(world) != nil
+            let mayRun = self.kinds[index] != .broker || self.hasLeaders(world)
             world[index].phase = mayRun ? .up : .down
             world[index].isDownByUs = mayRun ? false : world[index].isDownByUs
         case .election: self.elect(&world)
@@ -137,6 +140,12 @@ struct WorldRules: Sendable {
 
     func leader(_ world: AbstractWorld) -> Int? {
         self.members.first { world[$0].role == .leading }
+    }
+
+    /// Whether a broker that starts finds whom it registers with: ZooKeeper, KRaft controllers, or what is not part of this world.
+    private func hasLeaders(_ world: AbstractWorld) -> Bool {
+        (self.members.isEmpty || self.leader(world) != nil)
+            && (self.controllers.isEmpty || self.leadingController(world) != nil)
     }
 
     private func electors(_ world: AbstractWorld) -> [Int] {
@@ -269,12 +278,17 @@ struct WorldRules: Sendable {
 
     /// The nodes whose state can make a difference to whoever looks at, or acts on, `nodes`.
     func neighbours(of nodes: [Int]) -> [Int] {
-        guard nodes.contains(where: { self.kinds[$0] != .host }) else {
-            return nodes
+        var all = Set(nodes.filter { self.kinds[$0] == .host })
+        if nodes.contains(where: { self.kinds[$0] != .host }) {
+            all.formUnion(self.members)
         }
         if nodes.contains(where: { self.kinds[$0] == .broker }) {
-            return (self.members + self.brokers + nodes.filter { self.kinds[$0] == .host }).sorted()
+            all.formUnion(self.brokers)
         }
-        return (self.members + nodes.filter { self.kinds[$0] == .host }).sorted()
+        // A broker that starts needs the controllers, and is asked who leads them.
+        if nodes.contains(where: { self.kinds[$0] == .broker || self.controllers.contains($0) }) {
+            all.formUnion(self.controllers)
+        }
+        return all.sorted()
     }
 }

@@ -95,7 +95,7 @@ package struct RunbookCompiler {
             plan.finally = self.region(.finally, steps, .finally)
         }
         plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
-        plan.properties = syntax.properties.compactMap { self.property($0) }
+        plan.properties = syntax.properties.flatMap { self.properties($0) }
         plan.regions = self.regions
         for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
             plan.locks.append(lock)
@@ -168,11 +168,14 @@ package struct RunbookCompiler {
         let datacenter = syntax.datacenter.flatMap { template in
             self.template(template, in: self.environment.parametersOnly)
         }
+        let templates = syntax.nodes?.compactMap { self.template($0, in: self.environment.parametersOnly) }
+        let computed = templates?.filter { $0.cel.soleLiteral == nil } ?? []
         return Selection(
             name: syntax.name.value,
             role: syntax.role?.value,
             datacenter: datacenter,
-            nodes: syntax.nodes?.map { NodeName($0.value) }
+            nodes: templates?.compactMap { $0.cel.soleLiteral.map { NodeName($0) } },
+            computedNodes: computed.isEmpty ? nil : computed
         )
     }
 
@@ -201,6 +204,19 @@ package struct RunbookCompiler {
         return trigger
     }
 
+    /// What is said of several steps is proved of each pair.
+    private mutating func properties(_ syntax: PropertySyntax) -> [PlanProperty] {
+        guard case .before(let first, let then) = syntax else {
+            return self.property(syntax).map { [$0] } ?? []
+        }
+        for step in first + then {
+            self.checkStepExists(step)
+        }
+        return then.flatMap { later in
+            first.map { .before(first: StepName($0.value), then: StepName(later.value)) }
+        }
+    }
+
     private mutating func property(_ syntax: PropertySyntax) -> PlanProperty? {
         switch syntax {
         case .neverStep(let step, let unless, let isAboutTruth):
@@ -218,10 +234,7 @@ package struct RunbookCompiler {
                 self.report(.notTwoSteps(steps.count, at: span))
             }
             return .neverTogether(steps.map { StepName($0.value) })
-        case .before(let first, let then):
-            self.checkStepExists(first)
-            self.checkStepExists(then)
-            return .before(first: StepName(first.value), then: StepName(then.value))
+        case .before: return nil
         case .atMost(let count, let selection):
             let names = self.syntax.selections.map(\.name.value)
             if !names.contains(selection.value) {

@@ -92,6 +92,13 @@ extension MappingReader {
         return TemplateSyntax(scalar: scalar, cel: cel)
     }
 
+    /// A list of texts; a single one is a list of one.
+    mutating func someTemplates(_ key: String) -> [TemplateSyntax]? {
+        self.take(key).map { node in
+            (node.sequence ?? [node]).compactMap { self.template($0, key) }
+        }
+    }
+
     mutating func templates(_ key: String) -> [TemplateSyntax]? {
         guard let node = self.take(key) else {
             return nil

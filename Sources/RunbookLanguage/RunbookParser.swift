@@ -89,7 +89,7 @@ package struct RunbookParser {
             name: name,
             role: reader.text("role"),
             datacenter: reader.template("datacenter"),
-            nodes: reader.texts("nodes")
+            nodes: reader.someTemplates("nodes")
         )
         selection.isIncomplete = !reader.unknownKeys.isEmpty
         reader.finish()
@@ -169,7 +169,7 @@ package struct RunbookParser {
             }
             return .neverStep(step: step, unless: unless, isAboutTruth: isAboutTruth)
         case "before":
-            let (first, then) = (inner.requiredText("first"), inner.requiredText("then"))
+            let (first, then) = (self.someSteps("first", &inner), self.someSteps("then", &inner))
             guard let first, let then else {
                 return nil
             }
@@ -203,6 +203,21 @@ package struct RunbookParser {
             }
             return inner.word(node, "ends").map { .possible(ends: $0) }
         }
+    }
+
+    /// A step, or a list of at least one.
+    private func someSteps(_ key: String, _ reader: inout MappingReader) -> [Spanned<String>]? {
+        guard let node = reader.require(key), let steps = reader.texts(key) else {
+            return nil
+        }
+        guard !steps.isEmpty else {
+            // What could not be read has been reported.
+            if node.sequence?.isEmpty ?? false {
+                self.sink.report(.wrongShape("'\(key)'", needed: "a step, or a list of steps", found: node, help: nil))
+            }
+            return nil
+        }
+        return steps
     }
 
     func checkName(_ name: Spanned<String>, what: String) {

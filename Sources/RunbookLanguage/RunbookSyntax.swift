@@ -54,7 +54,7 @@ package struct SelectionSyntax: Sendable {
     package var name: Spanned<String>
     package var role: Spanned<String>?
     package var datacenter: TemplateSyntax?
-    package var nodes: [Spanned<String>]?
+    package var nodes: [TemplateSyntax]?
     /// Whether something was wrong with it, which has been reported.
     package var isIncomplete = false
 }
@@ -80,7 +80,8 @@ package struct LockSyntax: Sendable {
 package enum PropertySyntax: Sendable {
     case neverStep(step: Spanned<String>, unless: ExpressionSyntax, isAboutTruth: Bool)
     case neverTogether(steps: [Spanned<String>], at: SourceSpan)
-    case before(first: Spanned<String>, then: Spanned<String>)
+    /// Each of the first before any of the others.
+    case before(first: [Spanned<String>], then: [Spanned<String>])
     case atMost(downByUs: Spanned<Int>, of: Spanned<String>)
     case everyPathNotifies(channel: Spanned<String>, unless: Spanned<RunOutcome>?)
     case everyPathEndsWithin(Spanned<Milliseconds>)

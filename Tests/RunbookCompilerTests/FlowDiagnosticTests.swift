@@ -56,7 +56,7 @@ import Testing
                       - otherwise: ❹lost❹
                       - if_unknown: ❺lost❺
                 """,
-                head: "properties: [{ before: { first: ❶lost❶, then: done } }]"
+                head: "properties: [{ before: { first: [❶lost❶, look], then: [done, route] } }]"
             )
         )
     }

@@ -84,6 +84,7 @@ struct Schema {
             let regex = try Regex(argument.stringValue ?? "")
             return problem(unless: value.stringValue.map { $0.contains(regex) } ?? true)
         case "minItems": return problem(unless: value.arrayValue.map { $0.count >= argument.intValue ?? 0 } ?? true)
+        case "maxItems": return problem(unless: value.arrayValue.map { $0.count <= argument.intValue ?? 0 } ?? true)
         case "minProperties": return problem(unless: value.members.map { $0.count >= argument.intValue ?? 0 } ?? true)
         case "maxProperties": return problem(unless: value.members.map { $0.count <= argument.intValue ?? 0 } ?? true)
         case "items":
