@@ -1,0 +1,44 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import SSHClient
+import Testing
+
+/// Processes that end without a word to the client.
+@Suite struct SSHExitTests {
+    // Goal: `exit` takes the libraries apart, and no thread of ours is in them at that time.
+    // Method: a child process keeps eight connections busy with key exchanges, and exits in the midst of them, several times over.
+    @Test(arguments: 1...6)
+    func `a process that exits under its connections does not crash`(round: Int) async throws {
+        let server = try TestServer()
+        let folder = server.folder.path
+        let port = server.port
+        await #expect(processExitsWith: .exitCode(7)) { [folder = folder as String, port, round] in
+            let pin = try String(contentsOfFile: "\(folder)/host_ed25519.pub", encoding: .utf8)
+            let host = SSHHost(
+                name: "alpha",
+                address: "127.0.0.1",
+                port: port,
+                user: NSUserName(),
+                hostKeys: [try SSHPublicKey(line: pin)],
+                identity: .keyFile(path: "\(folder)/user", passphrase: nil),
+                connectTimeout: .seconds(20)
+            )
+            var configuration = SSHClient.Configuration()
+            configuration.idleTimeout = .zero
+            let client = try SSHClient(configuration)
+            for _ in 0..<32 {
+                Task {
+                    while true {
+                        _ = try? await client.run("true", on: host, timeout: .seconds(60))
+                    }
+                }
+            }
+            while client.counters.sessionsOpened < 5 * round {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            exit(7)
+        }
+    }
+}
