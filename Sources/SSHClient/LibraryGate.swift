@@ -17,8 +17,9 @@ enum LibraryGate {
     }
 
     private static let state = Mutex(State())
-    /// How long the process waits for those inside. They never block, so it is a few milliseconds; only the work on a key's
-    /// passphrase is longer.
+    /// How long the process waits for those inside.
+    ///
+    /// They never block, so it is a few milliseconds; only the work on a key's passphrase is longer.
     private static let patienceMilliseconds = 5_000
 
     /// Has `exit` close the gate; to be called before libssh is used, by as many as like.
@@ -29,7 +30,7 @@ enum LibraryGate {
     private static let closesAtExit: Void = {
         // What is registered last is called first. A random byte makes sure that the libraries have registered theirs.
         var byte: UInt8 = 0
-        unsafe ssh_init()
+        ssh_init()
         unsafe ssh_get_random(&byte, 1, 0)
         atexit { LibraryGate.close() }
     }()

@@ -14,7 +14,7 @@ import Testing
         let server = try TestServer()
         let folder = server.folder.path
         let port = server.port
-        await #expect(processExitsWith: .exitCode(7)) { [folder = folder as String, port, round] in
+        await #expect(processExitsWith: .exitCode(7)) { [folder = folder as String, port = port as UInt16, round] in
             let pin = try String(contentsOfFile: "\(folder)/host_ed25519.pub", encoding: .utf8)
             let host = SSHHost(
                 name: "alpha",

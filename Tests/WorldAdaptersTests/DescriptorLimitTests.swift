@@ -6,14 +6,17 @@ import Testing
 import WorldAdapters
 
 @Suite struct DescriptorLimitTests {
-    @Test(arguments: [
-        (nodes: 8, soft: 1_024, hard: 524_288, wanted: nil),
-        (nodes: 1_000, soft: 1_024, hard: 524_288, wanted: 12_256),
-        (nodes: 1_000, soft: 1_024, hard: 4_096, wanted: 4_096),
-        (nodes: 1_000, soft: 65_536, hard: 65_536, wanted: nil),
-        (nodes: 1_000, soft: 1_024, hard: UInt64.max, wanted: 12_256),
-    ] as [(nodes: Int, soft: UInt64, hard: UInt64, wanted: UInt64?)])
-    func `a fleet gets the descriptors that it may need`(nodes: Int, soft: UInt64, hard: UInt64, wanted: UInt64?) throws {
+    @Test(
+        arguments: [
+            (nodes: 8, soft: 1_024, hard: 524_288, wanted: nil),
+            (nodes: 1_000, soft: 1_024, hard: 524_288, wanted: 12_256),
+            (nodes: 1_000, soft: 1_024, hard: 4_096, wanted: 4_096),
+            (nodes: 1_000, soft: 65_536, hard: 65_536, wanted: nil),
+            (nodes: 1_000, soft: 1_024, hard: UInt64.max, wanted: 12_256),
+        ] as [(nodes: Int, soft: UInt64, hard: UInt64, wanted: UInt64?)]
+    )
+    func `a fleet gets the descriptors that it may need`(nodes: Int, soft: UInt64, hard: UInt64, wanted: UInt64?) throws
+    {
         #expect(try DescriptorLimit.wanted(forNodes: nodes, soft: soft, hard: hard) == wanted)
     }
 
