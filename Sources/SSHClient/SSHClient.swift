@@ -19,7 +19,7 @@ package final class SSHClient: Sendable {
         package var sessionsPerHost = 8
         /// How many commands share one connection; sshd allows ten (`MaxSessions`).
         package var channelsPerSession = 8
-        /// How long a connection without a command is kept; with zero each command gets its own.
+        /// How long a connection without a command is kept; with zero it goes when no other command waits for it.
         package var idleTimeout = Duration.seconds(60)
         /// How long a server may take to let go of a channel whose command we gave up.
         ///

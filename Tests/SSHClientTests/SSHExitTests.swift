@@ -3,12 +3,13 @@
 
 import Foundation
 import SSHClient
+import Synchronization
 import Testing
 
 /// Processes that end without a word to the client.
 @Suite struct SSHExitTests {
     // Goal: `exit` takes the libraries apart, and no thread of ours is in them at that time.
-    // Method: a child process keeps eight connections busy with key exchanges, and exits in the midst of them, several times over.
+    // Method: a child process keeps eight threads busy with key exchanges, and exits in the midst of them, several times over.
     @Test(arguments: 1...6)
     func `a process that exits under its connections does not crash`(round: Int) async throws {
         let server = try TestServer()
@@ -25,17 +26,18 @@ import Testing
                 identity: .keyFile(path: "\(folder)/user", passphrase: nil),
                 connectTimeout: .seconds(20)
             )
-            var configuration = SSHClient.Configuration()
-            configuration.idleTimeout = .zero
-            let client = try SSHClient(configuration)
-            for _ in 0..<32 {
+            let rounds = Mutex(0)
+            for _ in 0..<8 {
                 Task {
                     while true {
+                        let client = try SSHClient()
                         _ = try? await client.run("true", on: host, timeout: .seconds(60))
+                        await client.shutDown()
+                        rounds.withLock { $0 += 1 }
                     }
                 }
             }
-            while client.counters.sessionsOpened < 5 * round {
+            while rounds.withLock({ $0 < 3 * round }) {
                 try await Task.sleep(for: .milliseconds(1))
             }
             exit(7)
