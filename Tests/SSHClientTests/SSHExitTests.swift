@@ -26,21 +26,28 @@ import Testing
                 identity: .keyFile(path: "\(folder)/user", passphrase: nil),
                 connectTimeout: .seconds(20)
             )
-            let rounds = Mutex(0)
+            let rounds = Rounds()
             for _ in 0..<8 {
-                Task {
-                    while true {
-                        let client = try SSHClient()
-                        _ = try? await client.run("true", on: host, timeout: .seconds(60))
-                        await client.shutDown()
-                        rounds.withLock { $0 += 1 }
-                    }
-                }
+                Task { await Self.connectForever(to: host, rounds) }
             }
-            while rounds.withLock({ $0 < 3 * round }) {
+            while rounds.count.withLock({ $0 < 3 * round }) {
                 try await Task.sleep(for: .milliseconds(1))
             }
             exit(7)
+        }
+    }
+
+    private final class Rounds: Sendable {
+        let count = Mutex(0)
+    }
+
+    private static func connectForever(to host: SSHHost, _ rounds: Rounds) async {
+        while true {
+            if let client = try? SSHClient() {
+                _ = try? await client.run("true", on: host, timeout: .seconds(60))
+                await client.shutDown()
+            }
+            rounds.count.withLock { $0 += 1 }
         }
     }
 }
