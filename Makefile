@@ -2,8 +2,10 @@
 # make test            every test, real processes included
 # make check           format, tidy and unit tests, without real servers: for before a commit
 # make bench           figures beside a bare baseline in the same run
-# make torture         kills the engine 200 times while it heals, and puts hosts in every trouble; goes on where it was stopped
-.PHONY: demo test check build release bench torture format clean
+# make bench-fleet     commands over SSH on 20, 200 and 1,000 hosts, beside other clients; PEERS=FOLDER names their programs
+# make torture         kills the engine 200 times while it heals, puts hosts in every trouble, and sends 100,000 odd parameters through each
+#                      shell; goes on where it was stopped
+.PHONY: demo test check build release bench bench-fleet torture format clean
 
 SWIFT ?= swift
 CASE ?= quorum
@@ -29,8 +31,15 @@ release: packages-build
 bench: packages-build
 	scripts/bench
 
+bench-fleet: packages-test
+	for product in EngineBenchmark FleetFloor; do \
+		$(SWIFT) build --configuration release --static-swift-stdlib --scratch-path .build-release --product $$product || exit; \
+	done
+	scripts/bench-fleet $(if $(PEERS),--peers $(PEERS))
+
 torture: packages-test
-	$(SWIFT) build --product selfheal
+	$(SWIFT) build --build-tests
+	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^CommandReceiptsTests\.ParameterTests'
 	scripts/torture 200 --hosts 20 --records both --folder .build/torture
 
 format:

@@ -195,6 +195,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(
+            name: "FleetFloor",
+            path: "Benchmarks/FleetFloor",
+            linkerSettings: [.linkedLibrary("ssh")]
+        ),
+        .executableTarget(
             name: "JournalFloor",
             path: "Benchmarks/JournalFloor",
             linkerSettings: [.linkedLibrary("sqlite3")]

@@ -41,12 +41,16 @@ final class Driver {
         self.poller.watch(mailbox.descriptor, for: .read, tag: Self.mailboxTag)
     }
 
+    /// To be called inside the ``LibraryGate``.
     func run() {
         while !self.isEnding {
             let revisits = self.sessionsToRevisit
             self.sessionsToRevisit = []
             let deadline = revisits.isEmpty ? self.deadlines.earliest : BootTime(nanoseconds: 0)
-            for tag in self.poller.wait(until: deadline) {
+            LibraryGate.leave()
+            let ready = self.poller.wait(until: deadline)
+            LibraryGate.enter()
+            for tag in ready {
                 if tag == Self.mailboxTag {
                     self.readMail()
                 } else {

@@ -13,6 +13,8 @@ internal import CLibssh
 
     /// `text` is a key file's content with a zero byte after it; `nil` if it is no key, or the passphrase is wrong.
     init?(_ text: [UInt8], _ passphrase: SSHPassphrase?) {
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
         var key: ssh_key?
         let status = unsafe text.withUnsafeBufferPointer { bytes in
             let start = unsafe UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
@@ -30,6 +32,6 @@ internal import CLibssh
     }
 
     deinit {
-        unsafe ssh_key_free(self.pointer)
+        LibraryGate.ifOpen { unsafe ssh_key_free(self.pointer) }
     }
 }

@@ -19,7 +19,7 @@ package final class SSHClient: Sendable {
         package var sessionsPerHost = 8
         /// How many commands share one connection; sshd allows ten (`MaxSessions`).
         package var channelsPerSession = 8
-        /// How long a connection without a command is kept; with zero each command gets its own.
+        /// How long a connection without a command is kept; with zero it goes when no other command waits for it.
         package var idleTimeout = Duration.seconds(60)
         /// How long a server may take to let go of a channel whose command we gave up.
         ///
@@ -45,6 +45,7 @@ package final class SSHClient: Sendable {
         guard let mailbox = Mailbox(), let poller = Poller() else {
             throw SSHError(.overloaded, "Selfheal has no file descriptors left; raise its limit (ulimit -n)")
         }
+        LibraryGate.prepare()
         self.configuration = configuration
         self.mailbox = mailbox
         let start = Mutex<Poller?>(poller)
@@ -53,7 +54,10 @@ package final class SSHClient: Sendable {
                 name: "ssh.driver",
                 {
                     if let poller = start.withLock({ $0.take() }) {
+                        // The driver's beginning and end are inside, too; it leaves the gate itself while it waits.
+                        LibraryGate.enter()
                         Driver(configuration, mailbox, poller).run()
+                        LibraryGate.leave()
                     }
                 }
             )

@@ -28,6 +28,13 @@ extension Session {
             return self.timedOut(in: .connect)
         case ECONNREFUSED:
             return Failure("\(label) refused the connection; check that sshd runs there", .connectionRefused)
+        case EMFILE, ENFILE:
+            // Places come free as other commands end.
+            return Failure(
+                "Selfheal has no file descriptor left to connect to \(label); raise its limit (LimitNOFILE, ulimit -n)",
+                .overloaded,
+                isWorthRepeating: true
+            )
         default:
             let reason = failure?.text ?? ""
             return Failure("\(label) cannot be reached: \(reason); check network and routes", .unreachable)

@@ -71,6 +71,7 @@ package final class Engine: Sendable {
         self.desk = OperatorDesk(configuration: configuration)
         do {
             self.store = try RunStore.open(folder: configuration.storeFolder, mode: .engine)
+            try DescriptorLimit.raise(forNodes: configuration.inventory.nodes.count)
             self.prober = try SocketProber()
             self.client = try SSHClient()
         } catch let error as StoreError {

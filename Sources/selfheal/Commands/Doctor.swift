@@ -70,10 +70,11 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private func hosts(_ configuration: SelfhealConfiguration) async throws -> [HostFacts] {
         let client: SSHClient
-        do throws(SSHError) {
+        do {
+            try DescriptorLimit.raise(forNodes: configuration.inventory.nodes.count)
             client = try SSHClient()
         } catch {
-            Terminal.say(error.message)
+            Terminal.say("\(error)")
             throw ExitCode.weFailed
         }
         let visits = HostVisits(client: client, limit: .seconds(Int64(self.timeout)))

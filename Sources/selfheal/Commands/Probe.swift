@@ -81,6 +81,7 @@ struct ProbeCommand: AsyncParsableCommand {
         let prober: SocketProber
         let client: SSHClient
         do {
+            try DescriptorLimit.raise(forNodes: nodes.count)
             prober = try SocketProber()
             client = try SSHClient()
         } catch {

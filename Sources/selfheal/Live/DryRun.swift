@@ -22,6 +22,7 @@ struct DryRun {
     let binding: RunBinding
 
     func run() async throws {
+        try DescriptorLimit.raise(forNodes: self.binding.inventory.nodes.count)
         let prober = try SocketProber()
         let client = try SSHClient()
         let eyes = LiveProbeRunner(prober: prober, client: client)
