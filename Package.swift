@@ -52,7 +52,7 @@ let package = Package(
         pure("RunbookLanguage", ["RunVocabulary", "RunbookSource", "RunbookYAML", "CELExpressions"]),
         pure(
             "RunbookCompiler",
-            ["RunVocabulary", "RunbookSource", "RunbookLanguage", "RunPlan", "CELExpressions"]
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunPlan", "CELExpressions"]
         ),
         pure("RunCore", ["RunVocabulary", "RunPlan", "CELExpressions"]),
         pure(
@@ -62,7 +62,7 @@ let package = Package(
                 "CELExpressions",
             ]
         ),
-        pure("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookEditor"]),
+        pure("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookLanguage", "RunbookEditor"]),
         pure("CommandReceipts", ["RunVocabulary"]),
         pure("Doctor", ["RunVocabulary"]),
         pure(
@@ -181,6 +181,16 @@ let package = Package(
             path: "Benchmarks/EngineBenchmark",
             swiftSettings: strict
         ),
+        // What an author waits for: a check, and the answer to a key press.
+        .executableTarget(
+            name: "AuthoringBenchmark",
+            dependencies: [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunbookEditor",
+                "LanguageServer",
+            ],
+            path: "Benchmarks/AuthoringBenchmark",
+            swiftSettings: strict
+        ),
         // The verifier's store and queue on a protocol that other model checkers have too.
         .executableTarget(
             name: "CheckerBenchmark",
@@ -245,7 +255,7 @@ let package = Package(
             "RunbookEditor",
             ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
         ),
-        tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookEditor"]),
+        tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
         tests("Doctor", ["RunVocabulary"]),
         tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),

@@ -3,9 +3,7 @@
 
 import RunPlan
 import RunbookCompiler
-import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 
 /// Runbooks of any length.
 enum GeneratedRunbook {
@@ -88,17 +86,9 @@ enum GeneratedRunbook {
     ///
     /// - Throws: ``Refused`` with the first diagnostic: what is generated must be right.
     static func compile(_ text: String) throws -> Plan {
-        let document = YAMLDocument.parse(path: "generated.yaml", bytes: Array(text.utf8))
-        guard let root = document.root else {
-            throw Refused(document.diagnostics)
-        }
-        let (syntax, shape) = RunbookParser.parse(root)
-        guard let syntax, !shape.hasErrors else {
-            throw Refused(shape)
-        }
-        let compiled = RunbookCompiler.compile(syntax, path: "generated.yaml")
-        guard let plan = compiled.plan, !compiled.diagnostics.hasErrors else {
-            throw Refused(compiled.diagnostics)
+        let checked = CheckedRunbook(path: "generated.yaml", text: text)
+        guard let plan = checked.plan else {
+            throw Refused(checked.diagnostics)
         }
         return plan
     }

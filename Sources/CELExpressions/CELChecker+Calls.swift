@@ -38,8 +38,8 @@ extension CELChecker {
                     .unknownFunction,
                     "unknown function '\(prefix)\(call.name)'",
                     at: receiver.range.lowerBound..<call.nameRange.upperBound,
-                    help: Suggestion.help(for: prefix + call.name, among: siblings)
-                        ?? "there is \(siblings.prefix(4).map { "'\($0)'" }.joined(separator: ", "))"
+                    help: "there is \(siblings.prefix(4).map { "'\($0)'" }.joined(separator: ", "))",
+                    slip: Suggestion.slip(for: prefix + call.name, among: siblings)
                 )
             }
         }
@@ -78,7 +78,7 @@ extension CELChecker {
             .unknownFunction,
             "unknown function '\(call.name)'",
             at: call.nameRange,
-            help: Suggestion.help(for: call.name, among: names + self.environment.functions.map(\.name).sorted())
+            slip: Suggestion.slip(for: call.name, among: names + self.environment.functions.map(\.name).sorted())
         )
     }
 

@@ -41,9 +41,10 @@ struct CELChecker {
         _ kind: CELProblem.Kind,
         _ message: String,
         at range: Range<Int>,
-        help: String? = nil
+        help: String? = nil,
+        slip: CELProblem.Slip? = nil
     ) -> CELType {
-        self.problems.append(CELProblem(kind, message, at: range, help: help))
+        self.problems.append(CELProblem(kind, message, at: range, help: help, slip: slip))
         return .error
     }
 
@@ -106,11 +107,14 @@ struct CELChecker {
             return .type
         }
         let names = self.environment.variables.keys.sorted() + self.locals
-        var help = Suggestion.help(for: name, among: names)
-        if help == nil, !CELStandardFunction.overloads(named: name).isEmpty || self.hasHostFunction(name) {
-            help = "it is a function; write \(name)(…)"
-        }
-        return self.report(.unknownName, "unknown name '\(name)'", at: range, help: help)
+        let isFunction = !CELStandardFunction.overloads(named: name).isEmpty || self.hasHostFunction(name)
+        return self.report(
+            .unknownName,
+            "unknown name '\(name)'",
+            at: range,
+            help: isFunction ? "it is a function; write \(name)(…)" : nil,
+            slip: Suggestion.slip(for: name, among: names)
+        )
     }
 
     private func hasHostFunction(_ name: String) -> Bool {
@@ -154,7 +158,8 @@ struct CELChecker {
                 .unknownField,
                 "'\(record.name)' has no field '\(selection.field)'",
                 at: selection.fieldRange,
-                help: Suggestion.help(for: selection.field, among: record.fields.map(\.name)) ?? Self.list(record)
+                help: Self.list(record),
+                slip: Suggestion.slip(for: selection.field, among: record.fields.map(\.name))
             )
         case .map(let key, let value):
             if key.fits(.string) {

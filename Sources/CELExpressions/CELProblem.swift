@@ -30,12 +30,25 @@ package struct CELProblem: Hashable, Sendable {
     package var range: Range<Int>
     /// Something the author can do.
     package var help: String?
+    /// When the text at ``range`` is nearly a name that exists.
+    package var slip: Slip?
 
-    package init(_ kind: Kind, _ message: String, at range: Range<Int>, help: String? = nil) {
+    /// A name that is nearly another one.
+    package struct Slip: Hashable, Sendable {
+        package let written: String
+        package let meant: String
+
+        /// Ready to be the help of a problem.
+        package var help: String { "did you mean '\(self.meant)'?" }
+    }
+
+    /// With a slip, the help is to write the name that was meant.
+    package init(_ kind: Kind, _ message: String, at range: Range<Int>, help: String? = nil, slip: Slip? = nil) {
         self.kind = kind
         self.message = message
         self.range = range
-        self.help = help
+        self.help = slip?.help ?? help
+        self.slip = slip
     }
 
     /// The same problem for a text in which the expression begins at `offset`.

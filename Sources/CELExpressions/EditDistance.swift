@@ -38,9 +38,14 @@ enum Suggestion {
         return best?.name
     }
 
+    /// The slip of the pen that a name probably is.
+    static func slip(for name: String, among candidates: some Sequence<String>) -> CELProblem.Slip? {
+        self.closest(to: name, among: candidates).map { CELProblem.Slip(written: name, meant: $0) }
+    }
+
     /// `did you mean 'x'?`, ready to be a problem's help.
     static func help(for name: String, among candidates: some Sequence<String>) -> String? {
-        self.closest(to: name, among: candidates).map { "did you mean '\($0)'?" }
+        self.slip(for: name, among: candidates)?.help
     }
 
     /// Lower case without `_`, so that `startswith`, `starts_with` and `startsWith` are one.

@@ -7,6 +7,10 @@ import RunbookSource
 
 extension LanguageServer {
     mutating func answer(_ method: String, _ parameters: JSON) throws(Failure) -> JSON {
+        if let uri = parameters["textDocument"]?["uri"]?.stringValue {
+            self.settle(uri)
+            self.documents[uri]?.document.prepare()
+        }
         switch (self.state, method) {
         case (.fresh, "initialize"): return self.initialize(parameters)
         case (.fresh, _): throw Failure(code: -32_002, message: "the first request is 'initialize'")
@@ -115,6 +119,10 @@ extension LanguageServer {
 
     private func definition(_ parameters: JSON) throws(Failure) -> JSON {
         let (place, offset) = try self.cursor(parameters)
+        if let call = place.document.calls.first(where: { $0.span.contains(utf8Offset: offset) }) {
+            let start: JSON = ["line": 0, "character": 0]
+            return ["uri": .string(self.uri(ofPath: call.path)), "range": ["start": start, "end": start]]
+        }
         return place.document.definition(at: offset).map { self.location($0.span, place) } ?? .null
     }
 
@@ -188,7 +196,7 @@ extension LanguageServer {
             place.document.fixes(in: range).map { fix in
                 [
                     "title": .string(fix.title), "kind": "quickfix", "edit": self.workspaceEdit(fix.edits, place),
-                    "diagnostics": [ProtocolDiagnostic.json(fix.diagnostic, uri: place.uri, place.positions)],
+                    "diagnostics": [self.json(fix.diagnostic, place.positions)],
                 ]
             }
         )

@@ -3,23 +3,32 @@
 
 package import RunVocabulary
 package import RunbookEditor
-import RunbookSource
+package import RunbookLanguage
+package import RunbookSource
 
 /// Answers an editor in the Language Server Protocol, 3.17.
 ///
-/// It is a value: messages go in, messages come out, and nothing is read or sent. Whatever a client sends, it answers or ignores; no message
-/// ends it but `exit`.
+/// It is a value: messages go in, messages come out, and nothing is sent. What is read, which is the runbooks that an open one calls, is read
+/// by a function that is handed in. Whatever a client sends, it answers or ignores; no message ends it but `exit`.
 package struct LanguageServer {
     package struct Configuration: Sendable {
         package let version: String
-        package let grammar: RunbookGrammar
+        package let languages: EditorLanguages
         /// The page about a verb in Markdown.
         package let page: @Sendable (String) -> String?
+        /// A file by its path: a runbook that is called and not open.
+        package let read: @Sendable (String) -> SourceFile?
 
-        package init(version: String, grammar: RunbookGrammar, page: @escaping @Sendable (String) -> String?) {
+        package init(
+            version: String,
+            languages: EditorLanguages,
+            page: @escaping @Sendable (String) -> String?,
+            read: @escaping @Sendable (String) -> SourceFile?
+        ) {
             self.version = version
-            self.grammar = grammar
+            self.languages = languages
             self.page = page
+            self.read = read
         }
     }
 
@@ -109,7 +118,9 @@ package struct LanguageServer {
         case "textDocument/didClose":
             if let uri = parameters["textDocument"]?["uri"]?.stringValue {
                 self.documents[uri] = nil
+                self.doubtCallers(besides: uri)
             }
+        case "workspace/didChangeWatchedFiles": self.doubtCallers(besides: nil)
         default: break
         }
     }
@@ -120,8 +131,12 @@ package struct LanguageServer {
         else {
             return
         }
-        let document = RunbookDocument(path: uri, text: text, grammar: self.configuration.grammar)
+        let document = RunbookDocument(
+            SourceFile(path: FileURI.path(of: uri), text: text),
+            languages: self.configuration.languages
+        )
         self.documents[uri] = Open(document: document, version: item["version"]?.intValue)
+        self.doubtCallers(besides: uri)
     }
 
     private mutating func change(_ parameters: JSON) {
@@ -135,15 +150,41 @@ package struct LanguageServer {
             }
             if let range = TextPositions(file: file, encoding: self.encoding).range(of: change["range"]) {
                 let bytes = file.utf8[..<range.lowerBound] + Array(text.utf8) + file.utf8[range.upperBound...]
-                file = SourceFile(path: uri, text: String(decoding: bytes, as: UTF8.self))
+                file = SourceFile(path: file.path, text: String(decoding: bytes, as: UTF8.self))
             } else if change["range"] == nil {
-                file = SourceFile(path: uri, text: text)
+                file = SourceFile(path: file.path, text: text)
             }
         }
-        open.document.replace(text: file.text)
+        open.document.edit(file)
         open.version = parameters["textDocument"]?["version"]?.intValue
         open.isUntold = true
         self.documents[uri] = open
+        self.doubtCallers(besides: uri)
+    }
+
+    /// What a runbook calls may have changed; those that call none are not looked at again.
+    private mutating func doubtCallers(besides uri: String?) {
+        for (other, open) in self.documents where other != uri && !open.document.calls.isEmpty {
+            self.documents[other]?.document.edit(open.document.file)
+            self.documents[other]?.isUntold = true
+        }
+    }
+
+    /// Looks at a text that has changed since it was last looked at.
+    mutating func settle(_ uri: String) {
+        guard self.documents[uri]?.document.isStale == true else {
+            return
+        }
+        let open = self.documents.values.map { ($0.document.file.path, $0.document.file) }
+        let files = Dictionary(open) { first, _ in first }
+        let read = self.configuration.read
+        // What is being typed counts, saved or not.
+        self.documents[uri]?.document.analyze(loader: RunbookLoader { files[$0] ?? read($0) })
+    }
+
+    /// How the editor calls a file.
+    func uri(ofPath path: String) -> String {
+        self.documents.first { $0.value.document.file.path == path }?.key ?? FileURI.uri(of: path)
     }
 
     // MARK: Diagnostics
@@ -152,6 +193,7 @@ package struct LanguageServer {
     package mutating func tellDiagnostics() -> [JSON] {
         var messages: [JSON] = []
         for uri in self.documents.keys.sorted() {
+            self.settle(uri)
             guard let open = self.documents[uri], open.isUntold else {
                 continue
             }
@@ -161,7 +203,7 @@ package struct LanguageServer {
                 JSONMember("uri", .string(uri)),
                 JSONMember(
                     "diagnostics",
-                    .array(open.document.diagnostics.map { ProtocolDiagnostic.json($0, uri: uri, positions) })
+                    .array(open.document.diagnostics.map { self.json($0, positions) })
                 ),
             ]
             if let version = open.version {
@@ -181,15 +223,20 @@ extension LanguageServer.State {
     }
 }
 
-/// A diagnostic as the protocol writes it.
-enum ProtocolDiagnostic {
-    static func json(_ diagnostic: Diagnostic, uri: String, _ positions: TextPositions) -> JSON {
+extension LanguageServer {
+    /// A diagnostic as the protocol writes it.
+    func json(_ diagnostic: Diagnostic, _ positions: TextPositions) -> JSON {
         let notes = diagnostic.notes.compactMap { note -> JSON? in
             guard let span = note.span, !span.isWholeFile else {
                 return nil
             }
+            let isHere = span.path == positions.file.path
             return [
-                "location": ["uri": .string(uri), "range": positions.json(span)], "message": .string(note.message),
+                "location": [
+                    "uri": .string(self.uri(ofPath: span.path)),
+                    "range": isHere ? positions.json(span) : TextPositions.elsewhere(span),
+                ],
+                "message": .string(note.message),
             ]
         }
         let unplaced = diagnostic.notes.filter { $0.span == nil }.map { "\n\($0.message)" }.joined()

@@ -62,6 +62,14 @@ struct TextPositions {
         ["start": self.json(span.start), "end": self.json(span.end)]
     }
 
+    /// A place in a file that is not at hand: a character beyond the first 65,536 of Unicode counts as one unit there.
+    static func elsewhere(_ span: SourceSpan) -> JSON {
+        func json(_ position: SourcePosition) -> JSON {
+            ["line": .int(Int64(max(position.line - 1, 0))), "character": .int(Int64(max(position.column - 1, 0)))]
+        }
+        return ["start": json(span.start), "end": json(span.end)]
+    }
+
     func json(_ range: Range<Int>) -> JSON {
         self.json(self.file.span(utf8Range: range))
     }

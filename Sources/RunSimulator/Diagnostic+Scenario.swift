@@ -22,8 +22,8 @@ extension Diagnostic {
             severity: .error,
             message: "\(what) has no key '\(key)'",
             span: span,
-            help: DidYouMean.help(for: key, among: known)
-                ?? "it knows \(known.sorted().map { "'\($0)'" }.joined(separator: ", "))"
+            help: "it knows \(known.sorted().map { "'\($0)'" }.joined(separator: ", "))",
+            slip: DidYouMean.slip(for: key, among: known)
         )
     }
 
@@ -37,7 +37,8 @@ extension Diagnostic {
             severity: .error,
             message: "'\(word)' is no value of '\(key)'",
             span: span,
-            help: DidYouMean.help(for: word, among: known) ?? "it is one of \(known.joined(separator: ", "))"
+            help: "it is one of \(known.joined(separator: ", "))",
+            slip: DidYouMean.slip(for: word, among: known)
         )
     }
 
@@ -88,7 +89,8 @@ extension Diagnostic {
             severity: .error,
             message: "the scenario's cluster has no node '\(name)'",
             span: span,
-            help: DidYouMean.help(for: name, among: known) ?? "it has \(known.joined(separator: ", "))"
+            help: "it has \(known.joined(separator: ", "))",
+            slip: DidYouMean.slip(for: name, among: known)
         )
     }
 
@@ -204,7 +206,8 @@ extension Diagnostic {
             severity: .warning,
             message: "no step of '\(runbook)' asks what '\(question)' answers",
             span: span,
-            help: DidYouMean.help(for: question, among: asked) ?? help
+            help: help,
+            slip: DidYouMean.slip(for: question, among: asked)
         )
     }
 

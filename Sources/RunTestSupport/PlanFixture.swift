@@ -6,7 +6,6 @@ package import RunVocabulary
 import RunbookCompiler
 import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 
 /// A runbook and an inventory, from text to what a run is started with.
 package enum PlanFixture {
@@ -19,21 +18,12 @@ package enum PlanFixture {
     /// The runbooks that it calls are given by the path at which they are looked for.
     package static func plan(_ text: String, calling others: [String: String] = [:]) throws -> Plan {
         let file = SourceFile(path: "runbook.yaml", text: text)
-        let document = YAMLDocument.parse(file)
-        var diagnostics = document.diagnostics
-        if let root = document.root {
-            let (syntax, shape) = RunbookParser.parse(root)
-            diagnostics += shape
-            if let syntax {
-                let loader = RunbookLoader { path in others[path].map { SourceFile(path: path, text: $0) } }
-                let compiled = RunbookCompiler.compile(syntax, path: file.path, loader: loader)
-                diagnostics += compiled.diagnostics
-                if !diagnostics.hasErrors, let plan = compiled.plan {
-                    return plan
-                }
-            }
+        let loader = RunbookLoader { path in others[path].map { SourceFile(path: path, text: $0) } }
+        let checked = CheckedRunbook(file, loader: loader)
+        guard let plan = checked.plan else {
+            throw Faulty(description: DiagnosticRenderer(files: [file]).render(checked.diagnostics))
         }
-        throw Faulty(description: DiagnosticRenderer(files: [file]).render(diagnostics))
+        return plan
     }
 
     /// `n1`, `n2` … in the role `node`, each with the service `app` and the port `app`.

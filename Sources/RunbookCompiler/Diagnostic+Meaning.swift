@@ -13,9 +13,10 @@ extension Diagnostic {
         _ message: String,
         at span: SourceSpan,
         notes: [Note] = [],
-        help: String? = nil
+        help: String? = nil,
+        slip: Slip? = nil
     ) -> Self {
-        Self(code: Code(code), severity: .error, message: message, span: span, notes: notes, help: help)
+        Self(code: Code(code), severity: .error, message: message, span: span, notes: notes, help: help, slip: slip)
     }
 
     private static func warning(_ code: UInt16, _ message: String, at span: SourceSpan, help: String) -> Self {
@@ -29,7 +30,8 @@ extension Diagnostic {
             104,
             "'\(word)' is no value of '\(key)'",
             at: span,
-            help: DidYouMean.help(for: word, among: known) ?? "it is one of \(known.joined(separator: ", "))"
+            help: "it is one of \(known.joined(separator: ", "))",
+            slip: DidYouMean.slip(for: word, among: known)
         )
     }
 
@@ -76,8 +78,8 @@ extension Diagnostic {
             201,
             "there is no step '\(name)'",
             at: span,
-            help: DidYouMean.help(for: name, among: known)
-                ?? "the steps here are \(known.prefix(12).joined(separator: ", "))"
+            help: "the steps here are \(known.prefix(12).joined(separator: ", "))",
+            slip: DidYouMean.slip(for: name, among: known)
         )
     }
 
@@ -119,7 +121,8 @@ extension Diagnostic {
             208,
             "there is no selection '\(name)'",
             at: span,
-            help: DidYouMean.help(for: name, among: known) ?? "selections are listed under 'targets:'"
+            help: "selections are listed under 'targets:'",
+            slip: DidYouMean.slip(for: name, among: known)
         )
     }
 

@@ -3,8 +3,8 @@
 
 package import CELExpressions
 import RunPlan
-package import RunbookLanguage
-package import RunbookSource
+import RunbookLanguage
+import RunbookSource
 
 /// Which names an expression may use at each place of a runbook, for editors.
 package struct NameScopes {
@@ -63,22 +63,5 @@ package struct NameScopes {
         default: return step.scope.adding(["target": .record(ResultTypes.node)])
         }
         return step.scope.adding(["result": result, "results": .list(result)])
-    }
-}
-
-extension RunbookCompiler {
-    /// Compiles, and keeps what every step can see.
-    package static func analyze(
-        _ syntax: RunbookSyntax,
-        path: String,
-        loader: RunbookLoader = .none,
-        isWellFormed: Bool = true
-    ) -> (diagnostics: [Diagnostic], names: NameScopes) {
-        let environment = TypeEnvironment(of: syntax)
-        var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
-        compiler.isWellFormed = isWellFormed
-        compiler.names = NameScopes(head: environment.selectionsOnly)
-        _ = compiler.plan(as: .main)
-        return (compiler.diagnostics, compiler.names ?? NameScopes(head: environment.selectionsOnly))
     }
 }

@@ -148,8 +148,14 @@ extension Diagnostic {
         )
     }
 
-    private static func error(_ code: UInt16, _ message: String, at span: SourceSpan, help: String?) -> Self {
-        Self(code: Code(code), severity: .error, message: message, span: span, help: help)
+    private static func error(
+        _ code: UInt16,
+        _ message: String,
+        at span: SourceSpan,
+        help: String?,
+        slip: Slip? = nil
+    ) -> Self {
+        Self(code: Code(code), severity: .error, message: message, span: span, help: help, slip: slip)
     }
 
     static func unknownRunbook(_ name: String, at span: SourceSpan, path: String) -> Self {
@@ -185,7 +191,8 @@ extension Diagnostic {
             244,
             "runbook '\(runbook)' has no parameter '\(name)'",
             at: span,
-            help: DidYouMean.help(for: name, among: known) ?? all
+            help: all,
+            slip: DidYouMean.slip(for: name, among: known)
         )
     }
 

@@ -43,6 +43,7 @@ extension RunbookCompiler {
             role: role
         )
         var states: [PlanState] = []
+        states.reserveCapacity(steps.count)
         for (index, step) in steps.enumerated() {
             scope.current = index
             states.append(self.state(step, &scope))

@@ -46,16 +46,30 @@ package struct RunbookCompiler {
     ///
     /// Their mistakes are among the diagnostics, with the places in their files. Where not all of the text could be read, no advice is
     /// given on the rest.
+    static func compile(
+        _ syntax: RunbookSyntax,
+        path: String,
+        loader: RunbookLoader,
+        isWellFormed: Bool,
+        keepsNames: Bool
+    ) -> (plan: Plan?, diagnostics: [Diagnostic], names: NameScopes?) {
+        var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
+        compiler.isWellFormed = isWellFormed
+        if keepsNames {
+            compiler.names = NameScopes(head: compiler.environment.selectionsOnly)
+        }
+        let plan = compiler.plan(as: .main).plan
+        return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics, compiler.names)
+    }
+
+    /// What comes of a syntax tree alone; from a text it is ``CheckedRunbook`` that knows the way.
     package static func compile(
         _ syntax: RunbookSyntax,
         path: String,
-        loader: RunbookLoader = .none,
-        isWellFormed: Bool = true
+        loader: RunbookLoader = .none
     ) -> (plan: Plan?, diagnostics: [Diagnostic]) {
-        var compiler = RunbookCompiler(syntax: syntax, path: path, loader: loader)
-        compiler.isWellFormed = isWellFormed
-        let plan = compiler.plan(as: .main).plan
-        return (compiler.diagnostics.hasErrors ? nil : plan, compiler.diagnostics)
+        let compiled = self.compile(syntax, path: path, loader: loader, isWellFormed: true, keepsNames: false)
+        return (compiled.plan, compiled.diagnostics)
     }
 
     /// A file with so many mistakes is not looked at for more of those that take long to explain.
@@ -112,9 +126,7 @@ package struct RunbookCompiler {
 
     /// What an expert would say, where nothing was said about the step yet.
     private mutating func applyExpertRules(_ plan: Plan) {
-        let places = Set(self.diagnostics.map(\.span))
-        let warned = self.syntax.stepNames.filter { places.contains($0.span) }.map(\.value)
-        let rules = ExpertRules(syntax: self.syntax, plan: plan, warned: Set(warned))
+        let rules = ExpertRules(syntax: self.syntax, plan: plan, warned: self.syntax.steps(under: self.diagnostics))
         self.diagnostics += rules.diagnostics()
     }
 
@@ -332,9 +344,8 @@ package struct RunbookCompiler {
     private static func isEcho(_ problem: CELProblem, among problems: [CELProblem]) -> Bool {
         problem.kind == .unknownName
             && problems.contains { other in
-                let macros = CELMacro.Name.allCases.map { "did you mean '\($0.rawValue)'?" }
-                return other.kind == .unknownFunction && other.range.upperBound <= problem.range.lowerBound
-                    && macros.contains(other.help ?? "")
+                other.kind == .unknownFunction && other.range.upperBound <= problem.range.lowerBound
+                    && other.slip.flatMap { CELMacro.Name(rawValue: $0.meant) } != nil
             }
     }
 

@@ -36,7 +36,7 @@ extension RunbookDocument {
         let context = CursorContext(file: self.file, utf8Offset: offset)
         let word = context.typed.suffix(while: \.isWordPart)
         let replaced = (offset - word.utf8.count)..<offset
-        guard self.isRunbook || context.path.isEmpty else {
+        guard self.kind != nil || context.path.isEmpty else {
             return ([], replaced)
         }
         guard !context.isComment, let rule = self.rule(at: context.path) else {

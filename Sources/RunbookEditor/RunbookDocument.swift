@@ -2,76 +2,128 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookCompiler
-import RunbookLanguage
+package import RunbookLanguage
 package import RunbookSource
 import RunbookYAML
 
-/// A runbook that is open in an editor: its text as it is now, and what was last understood of it.
+/// A file of ours that is open in an editor: its text as it is now, and what was last understood of it.
 package struct RunbookDocument {
     package private(set) var file: SourceFile
+    /// What the text says that it is; nothing while it is none of ours.
+    package private(set) var kind: DocumentKind?
     /// Everything that is wrong with the text, in source order.
     package private(set) var diagnostics: [Diagnostic] = []
-    /// Of the text as it is; nothing while it is no YAML.
+    /// Of the text as it is, once it was prepared; nothing while it is no YAML.
     package private(set) var index: RunbookIndex?
+    /// The runbooks that it calls, with where it names them.
+    package private(set) var calls: [Call] = []
+    /// Whether the text has changed since it was last looked at.
+    package private(set) var isStale = false
     /// Of the last text that could be read, for completion.
     private(set) var lastIndex: RunbookIndex?
     private(set) var lastNames: NameScopes?
+    /// The last tree that has no index yet, and whether it is that of the text as it is.
+    private var unread: (root: YAMLNode, isCurrent: Bool)?
 
-    let grammar: RunbookGrammar
+    let languages: EditorLanguages
+
+    package struct Call: Hashable, Sendable {
+        package let path: String
+        package let span: SourceSpan
+    }
 
     package init(path: String, text: String, grammar: RunbookGrammar) {
-        self.file = SourceFile(path: path, text: text)
-        self.grammar = grammar
+        self.init(SourceFile(path: path, text: text), languages: EditorLanguages(runbook: grammar))
         self.analyze()
+        self.prepare()
+    }
+
+    /// A text that has not been looked at yet.
+    package init(_ file: SourceFile, languages: EditorLanguages) {
+        self.file = file
+        self.languages = languages
+        self.edit(file)
     }
 
     package mutating func replace(text: String) {
-        self.file = SourceFile(path: self.file.path, text: text)
+        self.edit(SourceFile(path: self.file.path, text: text))
         self.analyze()
+        self.prepare()
     }
 
-    private mutating func analyze() {
+    /// Takes a new text; ``analyze(loader:)`` looks at it once it is wanted, which is not after every key of a burst.
+    package mutating func edit(_ file: SourceFile) {
+        self.file = file
+        self.isStale = true
+    }
+
+    /// Makes the index, which questions about places need and diagnostics do not.
+    package mutating func prepare() {
+        guard let (root, isCurrent) = self.unread else {
+            return
+        }
+        self.unread = nil
+        self.lastIndex = RunbookIndex(of: root, grammar: self.grammar)
+        self.index = isCurrent ? self.lastIndex : nil
+    }
+
+    /// Looks at the text, and at the runbooks that it calls.
+    package mutating func analyze(loader: RunbookLoader = .none) {
+        self.isStale = false
         self.index = nil
         self.diagnostics = []
-        guard self.isRunbook else {
+        self.calls = []
+        self.unread?.isCurrent = false
+        self.kind = DocumentKind(of: self.file)
+        guard let kind = self.kind else {
             return
         }
-        let document = YAMLDocument.parse(self.file)
-        self.diagnostics = document.diagnostics
-        guard let root = document.root else {
+        guard kind == .runbook else {
+            self.analyze(as: kind)
             return
         }
-        let index = RunbookIndex(of: root, grammar: self.grammar)
-        self.index = index
-        self.lastIndex = index
-        let (syntax, shape) = RunbookParser.parse(root)
-        self.diagnostics += shape
-        if let syntax {
-            let (meaning, names) = RunbookCompiler.analyze(
-                syntax,
-                path: self.file.path,
-                isWellFormed: !self.diagnostics.hasErrors
-            )
-            self.diagnostics += meaning
-            self.lastNames = names
+        let checked = CheckedRunbook(self.file, loader: loader, keepsNames: true)
+        self.unread = checked.root.map { ($0, true) } ?? self.unread
+        self.lastNames = checked.names ?? self.lastNames
+        self.calls = (checked.syntax?.calledRunbooks ?? []).map { name in
+            Call(path: RunbookLoader.path(of: name.value, from: self.file.path), span: name.span)
         }
-        self.diagnostics = Silences.apply(to: self.diagnostics.inSourceOrder().withoutEchoes(), in: self.file)
+        self.diagnostics = self.atCalls(checked.diagnostics)
     }
 
-    /// Whether the file says that it is a runbook: editors hand us every YAML file there is.
-    package var isRunbook: Bool {
-        let marks = ["runbook:", "# yaml-language-server: $schema="]
-        for line in 1...max(1, min(self.file.lineCount, Self.headLimit)) {
-            let text = self.file.line(line)
-            if text.hasPrefix(marks[0]) || text.hasPrefix(marks[1]) && text.contains("runbook.schema.json") {
-                return true
+    /// What only a runbook has, there is not; keys and words are those of its schema.
+    private mutating func analyze(as kind: DocumentKind) {
+        self.lastNames = nil
+        guard let language = self.languages.others[kind] else {
+            return
+        }
+        let document = YAMLDocument.parse(self.file, features: language.features)
+        self.unread = document.root.map { ($0, true) } ?? self.unread
+        self.diagnostics = language.check(document)
+    }
+
+    var grammar: RunbookGrammar {
+        self.languages.grammar(of: self.kind)
+    }
+
+    /// Mistakes in a called runbook, said where it is called: an editor shows the lines of one file.
+    private func atCalls(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
+        var own: [Diagnostic] = []
+        var others: [String: [Diagnostic]] = [:]
+        for diagnostic in diagnostics {
+            if diagnostic.span.path == self.file.path {
+                own.append(diagnostic)
+            } else {
+                others[diagnostic.span.path, default: []].append(diagnostic)
             }
         }
-        return false
+        for (path, mistakes) in others.sorted(by: { $0.key < $1.key }) {
+            // What is called by a called one has no place here but that of the first call.
+            let call = self.calls.first { $0.path == path } ?? self.calls.first
+            own.append(.mistakesInCalled(mistakes, path: path, at: call?.span ?? .wholeFile(self.file.path)))
+        }
+        return own.inSourceOrder()
     }
-
-    /// How many lines are searched for `runbook:`.
-    private static let headLimit = 200
 
     /// What each step can see, as far as it is known.
     var names: NameScopes? {
@@ -150,11 +202,14 @@ extension RunbookDocument {
     }
 
     private func fixes(for diagnostic: Diagnostic) -> [QuickFix] {
-        if let word = diagnostic.suggestion, let span = self.wrongWord(of: diagnostic) {
+        if let word = diagnostic.slip?.meant, let span = self.wrongWord(of: diagnostic) {
             let edit = TextEdit(span: span, text: self.keepingQuotes(word, at: span))
             return [QuickFix(title: "Change to '\(word)'", diagnostic: diagnostic, edits: [edit])]
         }
         let text = self.file.text(of: diagnostic.span)
+        guard self.kind == .runbook else {
+            return []
+        }
         switch diagnostic.code.number {
         case 105 where !text.isEmpty && text.allSatisfy(\.isNumber):
             return ["s", "m", "h"].map { unit in
@@ -212,5 +267,19 @@ extension String {
             return nil
         }
         return (0...(text.count - wanted.count)).first { Array(text[$0..<$0 + wanted.count]) == wanted }
+    }
+}
+
+extension Diagnostic {
+    fileprivate static func mistakesInCalled(_ mistakes: [Diagnostic], path: String, at span: SourceSpan) -> Self {
+        let count = mistakes.count == 1 ? "a mistake" : "\(mistakes.count) mistakes"
+        return Self(
+            code: mistakes[0].code,
+            severity: .error,
+            message: "the runbook '\(path)' that is called here has \(count): \(mistakes[0].message)",
+            span: span,
+            notes: mistakes.prefix(8).map { Note(message: $0.message, span: $0.span) },
+            help: "mend it there; 'selfheal check' shows its lines"
+        )
     }
 }

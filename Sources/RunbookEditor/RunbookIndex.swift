@@ -247,7 +247,8 @@ extension RunbookIndex {
         for key in ["steps", "on_failure", "finally"] {
             found += self.steps(root[key])
         }
-        return found
+        // Beside 'undo' the steps stand one level deeper.
+        return found + self.steps(root["on_failure"]?["steps"])
     }
 
     private func steps(_ node: YAMLNode?) -> [Outline] {
@@ -263,7 +264,23 @@ extension RunbookIndex {
                 kind: .step,
                 span: step.span,
                 nameSpan: name.span,
-                children: self.steps(step["steps"])
+                children: self.steps(step["steps"]) + self.branches(step["parallel"]?["branches"])
+            )
+        }
+    }
+
+    private func branches(_ node: YAMLNode?) -> [Outline] {
+        guard node?.alias == nil else {
+            return []
+        }
+        return (node?.mapping ?? []).map { pair in
+            Outline(
+                name: pair.key.text,
+                detail: "branch",
+                kind: .step,
+                span: pair.span,
+                nameSpan: pair.key.span,
+                children: self.steps(pair.value)
             )
         }
     }

@@ -78,15 +78,18 @@ extension Diagnostic {
     }
 
     package static func noVerb(in what: String, keys: [String], verbs: [String], at span: SourceSpan) -> Self {
-        let near = keys.compactMap { key in DidYouMean.suggestion(for: key, among: verbs).map { (key, $0) } }.first
-        return Self(
+        var diagnostic = Self(
             code: Code(112),
             severity: .error,
             message: "\(what) does nothing",
             span: span,
-            help: near.map { "did you mean '\($0.1)' instead of '\($0.0)'?" }
-                ?? "give it one of \(verbs.joined(separator: ", "))"
+            help: "give it one of \(verbs.joined(separator: ", "))"
         )
+        if let slip = keys.lazy.compactMap({ DidYouMean.slip(for: $0, among: verbs) }).first {
+            diagnostic.slip = slip
+            diagnostic.help = "did you mean '\(slip.meant)' instead of '\(slip.written)'?"
+        }
+        return diagnostic
     }
 
     package static func severalVerbs(
@@ -232,7 +235,8 @@ extension Diagnostic {
             severity: .error,
             message: problem.message,
             span: span,
-            help: problem.help ?? (isUnfinished ? "write what is missing, or take the last operator out" : nil)
+            help: problem.help ?? (isUnfinished ? "write what is missing, or take the last operator out" : nil),
+            slip: problem.slip.map { Slip(written: $0.written, meant: $0.meant) }
         )
     }
 }

@@ -53,3 +53,23 @@ extension StepSyntax {
         }
     }
 }
+
+extension RunbookSyntax {
+    /// What `call` names, in the order of the file, undoing steps included.
+    package var calledRunbooks: [Spanned<String>] {
+        var names: [Spanned<String>] = []
+        func collect(_ steps: [StepSyntax]) {
+            for step in steps {
+                if case .call(let call) = step.verb, let name = call.runbook {
+                    names.append(name)
+                }
+                collect(step.undo)
+                step.eachList(collect)
+            }
+        }
+        collect(self.steps)
+        collect(self.onFailure?.steps ?? [])
+        collect(self.finally ?? [])
+        return names
+    }
+}

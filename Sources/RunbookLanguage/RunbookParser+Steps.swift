@@ -26,7 +26,15 @@ extension RunbookParser {
         if elements.isEmpty {
             self.sink.report(.noSteps(in: what, at: node.span))
         }
-        return elements.compactMap(self.step)
+        // Steps are large: each time the list outgrew its room, all of them would be moved.
+        var steps: [StepSyntax] = []
+        steps.reserveCapacity(elements.count)
+        for element in elements {
+            if let step = self.step(element) {
+                steps.append(step)
+            }
+        }
+        return steps
     }
 
     private func step(_ node: YAMLNode) -> StepSyntax? {

@@ -9,7 +9,8 @@ extension Diagnostic {
             severity: .error,
             message: "'\(word)' is no value of '\(key)'",
             span: span,
-            help: DidYouMean.help(for: word, among: known) ?? "it is one of \(known.joined(separator: ", "))"
+            help: "it is one of \(known.joined(separator: ", "))",
+            slip: DidYouMean.slip(for: word, among: known)
         )
     }
 }

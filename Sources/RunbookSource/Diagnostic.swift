@@ -48,6 +48,22 @@ package struct Diagnostic: Hashable, Sendable {
         }
     }
 
+    /// A word that is nearly another one.
+    ///
+    /// It is there when what stands at ``Diagnostic/span`` is the word that is written, so that the one that is meant can be put in its place.
+    package struct Slip: Hashable, Sendable {
+        package let written: String
+        package let meant: String
+
+        package init(written: String, meant: String) {
+            self.written = written
+            self.meant = meant
+        }
+
+        /// Ready to be the help of a diagnostic.
+        package var help: String { "did you mean '\(self.meant)'?" }
+    }
+
     package var code: Code
     package var severity: Severity
     package var message: String
@@ -56,21 +72,25 @@ package struct Diagnostic: Hashable, Sendable {
     package var notes: [Note]
     /// Something the author can do.
     package var help: String?
+    package var slip: Slip?
 
+    /// With a slip, the help is to write the word that was meant.
     package init(
         code: Code,
         severity: Severity,
         message: String,
         span: SourceSpan,
         notes: [Note] = [],
-        help: String? = nil
+        help: String? = nil,
+        slip: Slip? = nil
     ) {
         self.code = code
         self.severity = severity
         self.message = message
         self.span = span
         self.notes = notes
-        self.help = help
+        self.help = slip?.help ?? help
+        self.slip = slip
     }
 }
 

@@ -33,15 +33,12 @@ package enum DidYouMean {
 
     /// `did you mean 'NAME'?`, ready to be the help of a diagnostic, or nil.
     package static func help(for name: String, among candidates: some Sequence<String>) -> String? {
-        self.suggestion(for: name, among: candidates).map { "did you mean '\($0)'?" }
+        self.slip(for: name, among: candidates)?.help
     }
 
-    /// What ``help(for:among:)`` suggested, read from the help.
-    static func suggestion(inHelp help: String) -> String? {
-        let (opening, closing) = ("did you mean '", "'?")
-        guard help.hasPrefix(opening), help.hasSuffix(closing) else { return nil }
-        let name = help.dropFirst(opening.count).dropLast(closing.count)
-        return name.isEmpty || name.contains("'") ? nil : String(name)
+    /// The slip of the pen that a name probably is, or nil.
+    package static func slip(for name: String, among candidates: some Sequence<String>) -> Diagnostic.Slip? {
+        self.suggestion(for: name, among: candidates).map { Diagnostic.Slip(written: name, meant: $0) }
     }
 
     private static func folded(_ name: String) -> [UInt32] {
@@ -67,12 +64,5 @@ package enum DidYouMean {
             previous = current
         }
         return previous[b.count] <= limit ? previous[b.count] : nil
-    }
-}
-
-extension Diagnostic {
-    /// The word to be written instead of the one at ``span``, when there is one that was probably meant.
-    package var suggestion: String? {
-        self.help.flatMap { DidYouMean.suggestion(inHelp: $0) }
     }
 }

@@ -17,16 +17,14 @@ extension Diagnostic {
 
     package static func unknownKey(_ key: String, in what: String, at span: SourceSpan, known: [String]) -> Self {
         let isWord = key.unicodeScalars.allSatisfy { $0 == "_" || $0 == "-" || $0.properties.isAlphabetic }
-        let suggestion =
-            isWord
-            ? DidYouMean.help(for: key, among: known)
-            : "inside '{ }' a comma begins the next key: quote a value that has one in it"
+        let all = "it knows \(known.sorted().map { "'\($0)'" }.joined(separator: ", "))"
         return Self(
             code: Code(102),
             severity: .error,
             message: "\(what) has no key '\(key)'",
             span: span,
-            help: suggestion ?? "it knows \(known.sorted().map { "'\($0)'" }.joined(separator: ", "))"
+            help: isWord ? all : "inside '{ }' a comma begins the next key: quote a value that has one in it",
+            slip: isWord ? DidYouMean.slip(for: key, among: known) : nil
         )
     }
 

@@ -38,7 +38,7 @@ struct RunbookFile {
         case .failure(let problem):
             let file = SourceFile(path: path, text: "")
             return RunbookFile(file: file, diagnostics: [.unreadableFile(path, problem.reason)], plan: nil)
-        case .success(let bytes): return self.compile(YAMLDocument.parse(path: path, bytes: bytes), path: path)
+        case .success(let bytes): return self.compile(YAMLDocument.parse(path: path, bytes: bytes))
         }
     }
 
@@ -72,30 +72,14 @@ struct RunbookFile {
         return "a configuration\(nodes)\(channels), "
     }
 
-    private static func compile(_ document: YAMLDocument, path: String) -> RunbookFile {
-        var diagnostics = document.diagnostics
-        guard let root = document.root else {
-            return RunbookFile(file: document.file, diagnostics: diagnostics, plan: nil)
-        }
-        let (syntax, shape) = RunbookParser.parse(root)
-        diagnostics += shape
-        var plan: Plan?
+    private static func compile(_ document: YAMLDocument) -> RunbookFile {
         let called = CalledFiles()
-        if let syntax {
-            let compiled = RunbookCompiler.compile(
-                syntax,
-                path: path,
-                loader: RunbookLoader { called.read($0) },
-                isWellFormed: !diagnostics.hasErrors
-            )
-            diagnostics += compiled.diagnostics
-            plan = diagnostics.hasErrors ? nil : compiled.plan
-        }
-        let selections = (root["targets"]?.mapping ?? []).map { ($0.key.text, $0.key.span) }
+        let checked = CheckedRunbook(document, loader: RunbookLoader { called.read($0) })
+        let selections = (checked.root?["targets"]?.mapping ?? []).map { ($0.key.text, $0.key.span) }
         return RunbookFile(
-            file: document.file,
-            diagnostics: Silences.apply(to: diagnostics.inSourceOrder().withoutEchoes(), in: document.file),
-            plan: plan,
+            file: checked.file,
+            diagnostics: checked.diagnostics,
+            plan: checked.plan,
             selections: Dictionary(selections) { first, _ in first },
             called: called.files
         )
@@ -114,7 +98,7 @@ private final class CalledFiles: Sendable {
         if let known = self.state.withLock({ $0[path] }) {
             return known
         }
-        guard case .success(let bytes) = TextFile.read(path) else {
+        guard case .success(let bytes) = TextFile.readStored(path) else {
             return nil
         }
         let file = SourceFile(path: path, text: String(decoding: bytes, as: UTF8.self))

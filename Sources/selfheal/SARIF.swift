@@ -50,13 +50,15 @@ enum SARIF {
             JSONMember("message", ["text": .string(diagnostic.message + notes + help)]),
             JSONMember("locations", .array([["physicalLocation": self.place(diagnostic.span)]])),
         ]
-        let related = diagnostic.notes.compactMap { note -> JSON? in
+        // The published schema wants each of them once.
+        var seen: Set<Diagnostic.Note> = []
+        let related = diagnostic.notes.filter { seen.insert($0).inserted }.compactMap { note -> JSON? in
             note.span.map { ["physicalLocation": self.place($0), "message": ["text": .string(note.message)]] }
         }
         if !related.isEmpty {
             members.append(JSONMember("relatedLocations", .array(related)))
         }
-        if let word = diagnostic.suggestion, !diagnostic.span.isWholeFile {
+        if let word = diagnostic.slip?.meant, !diagnostic.span.isWholeFile {
             members.append(JSONMember("fixes", [self.fix(diagnostic.span, word)]))
         }
         return .object(members)

@@ -37,6 +37,18 @@ enum TextFile {
         }
     }
 
+    /// Like ``read(_:)`` for a path that a file names rather than a person: a pipe or a device would be waited for.
+    static func readStored(_ path: String) -> Result<[UInt8], Problem> {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return .failure(Problem(reason: self.lastError))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            return .failure(Problem(reason: "it is no file"))
+        }
+        return self.read(path)
+    }
+
     private static var lastError: String {
         String(cString: strerror(errno)).lowercased()
     }

@@ -5,6 +5,7 @@ import Foundation
 import LanguageServer
 import RunVocabulary
 import RunbookEditor
+import RunbookSource
 import Testing
 
 /// The protocol, from message to message; what is answered about runbooks is tested with the editor.
@@ -20,7 +21,39 @@ import Testing
             let schema = try Data(contentsOf: root.appending(path: "schemas/runbook.schema.json"))
             let grammar = try #require(RunbookGrammar(schema: Array(schema)))
             self.server = LanguageServer(
-                LanguageServer.Configuration(version: "1", grammar: grammar) { "the page about \($0)" }
+                LanguageServer.Configuration(
+                    version: "1",
+                    languages: try Self.languages(grammar, schemas: root.appending(path: "schemas")),
+                    page: { "the page about \($0)" },
+                    read: { path in
+                        path == "/restart.yaml" ? SourceFile(path: path, text: Self.restart) : nil
+                    }
+                )
+            )
+        }
+
+        /// What lies beside the open files.
+        static let restart = "runbook: restart\nsteps: [{ id: rest, pause: 1s }]\n"
+
+        private static func languages(_ runbook: RunbookGrammar, schemas: URL) throws -> EditorLanguages {
+            func other(_ name: String) throws -> EditorLanguages.Other {
+                let schema = try Data(contentsOf: schemas.appending(path: "\(name).schema.json"))
+                let grammar = try #require(RunbookGrammar(schema: Array(schema)))
+                return EditorLanguages.Other(grammar: grammar, features: .runbook) { document in
+                    // What is checked is tested where it is; here one can see that it was asked.
+                    document.diagnostics + [
+                        Diagnostic(
+                            code: .init(600),
+                            severity: .error,
+                            message: name,
+                            span: .wholeFile(document.file.path)
+                        )
+                    ]
+                }
+            }
+            return EditorLanguages(
+                runbook: runbook,
+                others: [.configuration: try other("selfheal"), .scenario: try other("scenario")]
             )
         }
 
@@ -42,20 +75,20 @@ import Testing
             return self.request("initialize", ["capabilities": ["general": ["positionEncodings": offered]]])
         }
 
-        mutating func open(_ text: String) -> JSON {
-            let item: JSON = ["uri": .string(Self.uri), "languageId": "yaml", "version": 1, "text": .string(text)]
+        mutating func open(_ text: String, as uri: String = Self.uri) -> JSON {
+            let item: JSON = ["uri": .string(uri), "languageId": "yaml", "version": 1, "text": .string(text)]
             #expect(
                 self.send(["jsonrpc": "2.0", "method": "textDocument/didOpen", "params": ["textDocument": item]]) == []
             )
             return self.server.tellDiagnostics().first?["params"] ?? .null
         }
 
-        mutating func change(_ changes: JSON) -> JSON {
-            let parameters: JSON = [
-                "textDocument": ["uri": .string(Self.uri), "version": 2], "contentChanges": changes,
-            ]
+        /// What is told of the document, after a change of it or of another one.
+        mutating func change(_ changes: JSON, of uri: String = Self.uri, telling told: String? = nil) -> JSON {
+            let parameters: JSON = ["textDocument": ["uri": .string(uri), "version": 2], "contentChanges": changes]
             #expect(self.send(["jsonrpc": "2.0", "method": "textDocument/didChange", "params": parameters]) == [])
-            return self.server.tellDiagnostics().first?["params"] ?? .null
+            return self.server.tellDiagnostics().map { $0["params"] ?? .null }
+                .first { $0["uri"]?.stringValue == told ?? uri } ?? .null
         }
 
         static func place(_ line: Int64, _ character: Int64) -> JSON {

@@ -7,7 +7,6 @@ import RunVocabulary
 import RunbookCompiler
 import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 import Testing
 
 /// One run, driven event by event, as an engine would; effects read as short lines.
@@ -32,19 +31,15 @@ struct Transcript {
         calling others: [String: String] = [:],
         at location: Testing.SourceLocation = #_sourceLocation
     ) throws {
-        let document = YAMLDocument.parse(SourceFile(path: "runbook.yaml", text: runbook), features: .runbook)
-        let root = try #require(document.root, sourceLocation: location)
-        let (syntax, shape) = RunbookParser.parse(root)
-        let (plan, meaning) = RunbookCompiler.compile(
-            try #require(syntax),
+        let checked = CheckedRunbook(
             path: "runbook.yaml",
+            text: runbook,
             loader: RunbookLoader { path in others[path].map { SourceFile(path: path, text: $0) } }
         )
-        let problems = (shape + meaning).map { document.file.render($0) }.joined(separator: "\n")
-        #expect((shape + meaning).filter { $0.severity == .error } == [], "\(problems)", sourceLocation: location)
+        let problems = checked.diagnostics.map { checked.file.render($0) }.joined(separator: "\n")
         self.binding = RunBinding(
             run: "r1",
-            plan: try #require(plan, sourceLocation: location),
+            plan: try #require(checked.plan, "\(problems)", sourceLocation: location),
             parameters: parameters,
             inventory: .practice,
             requestedBy: Self.requester,

@@ -3,9 +3,7 @@
 
 import RunPlan
 import RunbookCompiler
-import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 import Testing
 
 /// The plan of a text with nothing wrong.
@@ -14,14 +12,9 @@ func plan(
     path: String = "runbook.yaml",
     at location: Testing.SourceLocation = #_sourceLocation
 ) throws -> Plan {
-    let document = YAMLDocument.parse(SourceFile(path: path, text: text), features: .runbook)
-    let root = try #require(document.root, sourceLocation: location)
-    let (syntax, shape) = RunbookParser.parse(root)
-    let (plan, meaning) = RunbookCompiler.compile(try #require(syntax, sourceLocation: location), path: path)
-    let problems = (document.diagnostics + shape + meaning).inSourceOrder()
-    let rendered = problems.map { document.file.render($0) }.joined(separator: "\n")
-    #expect(!problems.hasErrors, "\(rendered)", sourceLocation: location)
-    return try #require(plan, sourceLocation: location)
+    let checked = CheckedRunbook(path: path, text: text)
+    let rendered = checked.diagnostics.map { checked.file.render($0) }.joined(separator: "\n")
+    return try #require(checked.plan, "\(rendered)", sourceLocation: location)
 }
 
 /// Says everything that the language has at least once.

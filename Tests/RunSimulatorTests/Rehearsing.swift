@@ -6,7 +6,6 @@ import RunPlan
 import RunSimulator
 import RunVocabulary
 import RunbookCompiler
-import RunbookLanguage
 import RunbookSource
 import RunbookYAML
 import Testing
@@ -22,16 +21,9 @@ enum Rehearsing {
 
     /// The plan of a runbook that must be without a mistake; what an expert would warn of is tested elsewhere.
     static func plan(text: String, path: String = "runbook.yaml") throws -> Plan {
-        let file = SourceFile(path: path, text: text)
-        let document = YAMLDocument.parse(file)
-        let (syntax, shape) = RunbookParser.parse(try #require(document.root))
-        let compiled = RunbookCompiler.compile(try #require(syntax), path: path)
-        let diagnostics = (document.diagnostics + shape + compiled.diagnostics).filter {
-            $0.code != Diagnostic.Code(260)
-        }
-        let complaints = DiagnosticRenderer(files: [file]).render(diagnostics)
-        #expect(!diagnostics.hasErrors, "\(complaints)")
-        return try #require(compiled.plan)
+        let checked = CheckedRunbook(path: path, text: text)
+        let complaints = DiagnosticRenderer(files: [checked.file]).render(checked.diagnostics)
+        return try #require(checked.plan, "\(complaints)")
     }
 
     static func scenario(_ name: String) throws -> Scenario {

@@ -6,9 +6,7 @@ import RunPlan
 import RunVerifier
 import RunVocabulary
 import RunbookCompiler
-import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 
 /// A runbook's text, and what the verifier says of it.
 struct Prover {
@@ -38,20 +36,11 @@ struct Prover {
 
     static func plan(_ text: String) throws -> Plan {
         let file = SourceFile(path: "runbook.yaml", text: text)
-        let document = YAMLDocument.parse(file)
-        var diagnostics = document.diagnostics
-        if let root = document.root {
-            let (syntax, shape) = RunbookParser.parse(root)
-            diagnostics += shape
-            if let syntax {
-                let compiled = RunbookCompiler.compile(syntax, path: file.path)
-                diagnostics += compiled.diagnostics
-                if !diagnostics.contains(where: { $0.severity == .error }), let plan = compiled.plan {
-                    return plan
-                }
-            }
+        let checked = CheckedRunbook(file)
+        guard let plan = checked.plan else {
+            throw Faulty(description: DiagnosticRenderer(files: [file]).render(checked.diagnostics))
         }
-        throw Faulty(description: DiagnosticRenderer(files: [file]).render(diagnostics))
+        return plan
     }
 
     static func shipped(_ name: String) throws -> String {

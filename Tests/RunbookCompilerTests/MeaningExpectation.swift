@@ -5,23 +5,13 @@ import RunPlan
 import RunbookCompiler
 import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 import TestSupport
 import Testing
 
 /// The plan of a text and everything that is wrong with it, in the order an author reads it.
 func compile(_ source: MarkedSource) -> (plan: Plan?, diagnostics: [Diagnostic]) {
-    let document = YAMLDocument.parse(source.file, features: .runbook)
-    guard let root = document.root else {
-        return (nil, document.diagnostics)
-    }
-    let (syntax, shape) = RunbookParser.parse(root)
-    guard let syntax else {
-        return (nil, document.diagnostics + shape)
-    }
-    let (plan, meaning) = RunbookCompiler.compile(syntax, path: source.path, loader: .samples)
-    let all = Silences.apply(to: (document.diagnostics + shape + meaning).inSourceOrder(), in: document.file)
-    return (all.hasErrors ? nil : plan, all)
+    let checked = CheckedRunbook(source.file, loader: .samples)
+    return (checked.plan, checked.diagnostics)
 }
 
 extension RunbookLoader {
@@ -74,7 +64,7 @@ func expectProblem(
     at location: Testing.SourceLocation = #_sourceLocation
 ) {
     let source = MarkedSource(marked)
-    let expected = Diagnostic(
+    var expected = Diagnostic(
         code: Diagnostic.Code(code),
         severity: severity,
         message: message,
@@ -84,8 +74,27 @@ func expectProblem(
     )
     let (plan, found) = compile(source)
     let text = found.map { source.render($0) }.joined(separator: "\n")
+    expected.slip = expectSlip(of: found.first, in: source, at: location)
     #expect(found == [expected], "\(text)", sourceLocation: location)
     #expect((plan == nil) == (severity == .error), sourceLocation: location)
+}
+
+/// Expects that what is suggested in words is there as a value too, and is about what is written.
+///
+/// - Returns: the slip that was found.
+func expectSlip(
+    of diagnostic: Diagnostic?,
+    in source: MarkedSource,
+    at location: Testing.SourceLocation
+) -> Diagnostic.Slip? {
+    guard let diagnostic, let help = diagnostic.help, help.hasPrefix("did you mean '"), help.hasSuffix("'?") else {
+        #expect(diagnostic?.slip == nil, sourceLocation: location)
+        return diagnostic?.slip
+    }
+    #expect(diagnostic.slip?.help == help, sourceLocation: location)
+    let written = source.file.text(of: diagnostic.span)
+    #expect(written.contains(diagnostic.slip?.written ?? "?"), "\(written)", sourceLocation: location)
+    return diagnostic.slip
 }
 
 /// Expects these codes, in order, under the marks ❶, ❷ and so on.

@@ -2,9 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunbookCompiler
-import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 import TestSupport
 import Testing
 
@@ -68,18 +66,7 @@ import Testing
     ]
 
     private static func check(_ source: MarkedSource) -> [Diagnostic] {
-        let document = YAMLDocument.parse(source.file)
-        var diagnostics = document.diagnostics
-        if let root = document.root {
-            let (syntax, shape) = RunbookParser.parse(root)
-            diagnostics += shape
-            let isWellFormed = !diagnostics.hasErrors
-            diagnostics +=
-                syntax.map {
-                    RunbookCompiler.compile($0, path: source.file.path, isWellFormed: isWellFormed).diagnostics
-                } ?? []
-        }
-        return diagnostics.inSourceOrder().withoutEchoes()
+        CheckedRunbook(source.file).diagnostics
     }
 
     @Test func `the runbook itself is sound`() {

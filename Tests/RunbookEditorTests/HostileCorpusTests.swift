@@ -4,7 +4,6 @@
 import Glibc
 import RunbookCompiler
 import RunbookEditor
-import RunbookLanguage
 import RunbookSource
 import RunbookYAML
 import TestSupport
@@ -119,15 +118,7 @@ import Testing
     private static func check(_ bytes: [UInt8]) -> (diagnostics: [Diagnostic], seconds: Double, text: String) {
         let start = self.cpuSeconds
         let document = YAMLDocument.parse(path: "hostile.yaml", bytes: bytes)
-        var diagnostics = document.diagnostics
-        if let root = document.root {
-            let (syntax, shape) = RunbookParser.parse(root)
-            diagnostics += shape
-            if let syntax {
-                diagnostics += RunbookCompiler.compile(syntax, path: "hostile.yaml").diagnostics
-            }
-        }
-        diagnostics = diagnostics.inSourceOrder().withoutEchoes()
+        let diagnostics = CheckedRunbook(document).diagnostics
         let text = DiagnosticRenderer(files: [document.file]).render(diagnostics.prefix(50))
         return (diagnostics, self.cpuSeconds - start, text)
     }

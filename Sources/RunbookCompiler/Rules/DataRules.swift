@@ -59,7 +59,7 @@ enum DataRules {
     }
 
     /// Data that is renamed is not gone.
-    private static func keepsData(_ syntax: RunSyntax) -> Bool {
+    static func keepsData(_ syntax: RunSyntax) -> Bool {
         let commands = syntax.commands.compactMap { command in
             KnownCommand.withoutPrefix(command.words).first.map { KnownCommand.program($0.text) }
         }
@@ -71,7 +71,7 @@ enum DataRules {
             "tar", "rsync", "cp", "zkSnapshotToolkit", "restic", "borg", "rclone", "pg_dump", "zfs",
         ]
         let name = act.step.name.value
-        return act.syntax.commands.contains { command in
+        return act.commands.contains { command in
             let words = KnownCommand.withoutPrefix(command.words)
             guard let program = words.first.map({ KnownCommand.program($0.text) }) else {
                 return false
@@ -124,10 +124,13 @@ enum DataRules {
     // MARK: Failover
 
     private static func promotions(_ region: RuleRegion, _ rules: ExpertRules) -> [Diagnostic] {
+        guard region.loop == nil, region.acts.contains(where: { $0.action.effect == .promotes }) else {
+            return []
+        }
         let fences = Set(region.acts.filter { $0.action.effect == .fences }.map(\.index))
         let unfenced = region.reachable { fences.contains($0) }
         return region.acts.compactMap { act in
-            guard act.action.effect == .promotes, unfenced.contains(act.index), region.loop == nil,
+            guard act.action.effect == .promotes, unfenced.contains(act.index),
                 !rules.warned.contains(act.step.name.value)
             else {
                 return nil

@@ -30,7 +30,7 @@ enum EvidenceRules {
         default: break
         }
         places += step.verify?.probe?.commandTexts ?? []
-        return places.filter { $0.text.contains("ruok") }.prefix(1).map { place in
+        return places.filter { $0.text.holds("ruok") }.prefix(1).map { place in
             .advice(
                 Code(430),
                 "'ruok' only says that the process runs; a member without a quorum answers 'imok' too",
@@ -94,11 +94,5 @@ extension ProbeKindSyntax {
             return []
         }
         return RunSyntax.commands(in: words).map { ($0.words.text, $0.span) }
-    }
-}
-
-extension [ShellWord] {
-    fileprivate var text: String {
-        self.map(\.text).joined(separator: " ")
     }
 }

@@ -19,8 +19,13 @@ struct ExpertRules {
 
     func diagnostics() -> [Diagnostic] {
         let regions = self.regions()
-        return CommandRules.check(regions) + OrderRules.check(regions, self) + DataRules.check(regions, self)
+        let found =
+            CommandRules.check(regions) + OrderRules.check(regions, self) + DataRules.check(regions, self)
             + EvidenceRules.check(regions, self) + TimeRules.check(regions, self)
+        // Who destroys data without a copy need not be told that it is all of it.
+        let warned = self.warned.union(self.syntax.steps(under: found))
+        let rest = ExpertRules(syntax: self.syntax, plan: self.plan, warned: warned)
+        return found + QuorumRules.check(regions, rest) + CareRules.check(regions, rest)
     }
 
     /// The lists of steps, loops included, outermost first.
@@ -35,21 +40,27 @@ struct ExpertRules {
         return regions
     }
 
-    private func regions(_ id: RegionID, _ steps: [StepSyntax], in loop: RuleRegion.Loop?) -> [RuleRegion] {
+    private func regions(
+        _ id: RegionID,
+        _ steps: [StepSyntax],
+        in loop: RuleRegion.Loop?,
+        _ branch: RuleRegion.Branch? = nil
+    ) -> [RuleRegion] {
         let states = self.plan[id].states
         guard states.count == steps.count else {
             return []
         }
-        var regions = [RuleRegion(steps: steps, states: states, loop: loop)]
+        var regions = [RuleRegion(steps: steps, states: states, loop: loop, branch: branch)]
         for (step, state) in zip(steps, states) {
             if case .forEach(let syntax) = step.verb, case .forEach(let action) = state.action {
                 let isHandled = loop?.isHandled ?? false || !step.routes.isEmpty
                 let inner = RuleRegion.Loop(step: step, syntax: syntax, isHandled: isHandled)
-                regions += self.regions(action.body, syntax.steps, in: inner)
+                regions += self.regions(action.body, syntax.steps, in: inner, branch)
             }
             if case .parallel(let syntax) = step.verb, case .parallel(let action) = state.action {
-                for (branch, compiled) in zip(syntax.branches, action.branches) {
-                    regions += self.regions(compiled.body, branch.steps, in: loop)
+                for (number, parts) in zip(syntax.branches, action.branches).enumerated() {
+                    let place = RuleRegion.Branch(step: step, number: number)
+                    regions += self.regions(parts.1.body, parts.0.steps, in: loop, place)
                 }
             }
         }
@@ -67,6 +78,18 @@ struct ExpertRules {
     }
 }
 
+extension RunbookSyntax {
+    /// The steps at whose names a diagnostic stands.
+    func steps(under diagnostics: [Diagnostic]) -> Set<String> {
+        guard !diagnostics.isEmpty else {
+            return []
+        }
+        // Numbers are compared faster than places with paths, and there may be ten thousand.
+        let places = Set(diagnostics.lazy.filter { $0.span.path == self.name.span.path }.map { $0.span.start.offset })
+        return Set(self.stepNames.lazy.filter { places.contains($0.span.start.offset) }.map(\.value))
+    }
+}
+
 /// A list of steps with what the compiler made of them.
 struct RuleRegion {
     struct Loop {
@@ -76,24 +99,50 @@ struct RuleRegion {
         let isHandled: Bool
     }
 
-    struct Act {
+    /// The branch that the list is, or is in.
+    struct Branch {
+        let step: StepSyntax
+        let number: Int
+    }
+
+    /// A step that runs a command.
+    ///
+    /// A class, and with its commands read once: every rule looks at every act, and a runbook may have ten thousand.
+    final class Act {
         let index: Int
         let step: StepSyntax
         let syntax: RunSyntax
         let action: RunAction
+        let commands: [(words: [ShellWord], span: SourceSpan)]
+        /// The commands as they would be typed, one in a line.
+        let typed: String
+
+        init(index: Int, step: StepSyntax, syntax: RunSyntax, action: RunAction) {
+            self.index = index
+            self.step = step
+            self.syntax = syntax
+            self.action = action
+            self.commands = syntax.commands
+            self.typed = self.commands.map { $0.words.text }.joined(separator: "\n")
+        }
     }
 
     let steps: [StepSyntax]
     let states: [PlanState]
     let loop: Loop?
+    let branch: Branch?
+    let acts: [Act]
 
-    var acts: [Act] {
-        self.steps.indices.compactMap { index in
-            guard case .run(let syntax) = self.steps[index].verb, case .run(let action) = self.states[index].action
-            else {
+    init(steps: [StepSyntax], states: [PlanState], loop: Loop?, branch: Branch?) {
+        self.steps = steps
+        self.states = states
+        self.loop = loop
+        self.branch = branch
+        self.acts = steps.indices.compactMap { index in
+            guard case .run(let action) = states[index].action, case .run(let syntax) = steps[index].verb else {
                 return nil
             }
-            return Act(index: index, step: self.steps[index], syntax: syntax, action: action)
+            return Act(index: index, step: steps[index], syntax: syntax, action: action)
         }
     }
 
@@ -156,6 +205,35 @@ extension RunSyntax {
         case nil, .service: ""
         case .command(let words): words.map(\.text).joined(separator: " ")
         case .script(let script): script.text
+        }
+    }
+}
+
+extension [ShellWord] {
+    /// As they would be typed.
+    var text: String {
+        self.map(\.text).joined(separator: " ")
+    }
+}
+
+extension String {
+    /// Whether a text of ASCII stands somewhere inside, byte for byte.
+    ///
+    /// `contains` of the standard library prepares a search table for every question, which costs more than the search does here.
+    func holds(_ mark: StaticString) -> Bool {
+        var text = self
+        return text.withUTF8 { bytes in
+            mark.withUTF8Buffer { wanted in
+                guard let first = wanted.first, bytes.count >= wanted.count else {
+                    return wanted.isEmpty
+                }
+                for start in 0...(bytes.count - wanted.count) where bytes[start] == first {
+                    if (1..<wanted.count).allSatisfy({ bytes[start + $0] == wanted[$0] }) {
+                        return true
+                    }
+                }
+                return false
+            }
         }
     }
 }

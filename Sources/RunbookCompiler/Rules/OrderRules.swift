@@ -15,22 +15,15 @@ enum OrderRules {
         let members = rules.selections(ofRole: "zookeeper").union(rules.selections(ofRole: "kafka_broker"))
             .union(rules.selections(ofRole: "kraft_controller"))
         return regions.flatMap { region in
-            region.acts.filter { Self.takesDown($0.action.effect) }.flatMap { act -> [Diagnostic] in
+            region.acts.filter(\.takesDown).flatMap { act -> [Diagnostic] in
                 self.severalAtOnce(act, members) + self.goesOn(act) + self.withoutLooking(act, members)
             } + self.loop(region)
         }
     }
 
-    private static func takesDown(_ effect: EffectClass) -> Bool {
-        switch effect {
-        case .stops, .restarts, .wipes: true
-        case .reads, .starts, .movesData, .promotes, .fences, .changes: false
-        }
-    }
-
     /// Several members of a cluster taken down together.
     private static func severalAtOnce(_ act: RuleRegion.Act, _ members: Set<String>) -> [Diagnostic] {
-        guard let size = act.syntax.batch?.size, size.value.isMoreThanOne, self.isOver(members, act.syntax) else {
+        guard let size = act.syntax.batch?.size, size.value.isMoreThanOne, act.isOver(members) else {
             return []
         }
         return [
@@ -41,11 +34,6 @@ enum OrderRules {
                 help: "write size: 1; a member that is down already and one that we stop can be the quorum together"
             )
         ]
-    }
-
-    private static func isOver(_ members: Set<String>, _ syntax: RunSyntax) -> Bool {
-        let names = syntax.targets?.nodes?.cel?.freeNames ?? []
-        return names.contains { members.contains($0) }
     }
 
     /// Failures that are tolerated around a stop.
@@ -81,7 +69,7 @@ enum OrderRules {
     }
 
     private static func loop(_ region: RuleRegion) -> [Diagnostic] {
-        guard let loop = region.loop, let act = region.acts.first(where: { self.takesDown($0.action.effect) }) else {
+        guard let loop = region.loop, let act = region.acts.first(where: \.takesDown) else {
             return []
         }
         var found: [Diagnostic] = []

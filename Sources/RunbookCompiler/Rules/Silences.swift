@@ -44,7 +44,7 @@ package enum Silences {
     }
 
     private static func find(in file: SourceFile) -> (silences: [Silence], mistakes: [Diagnostic]) {
-        guard file.text.contains(self.marker) else {
+        guard file.text.holds("# selfheal:") else {
             return ([], [])
         }
         var silences: [Silence] = []
@@ -60,8 +60,8 @@ package enum Silences {
                 let comment = SilenceComment(line[range.upperBound...], offset: start + self.marker.utf8.count)
                 let codes = comment.codes.map { (code: $0.code, span: file.span(utf8Range: $0.range)) }
                 if let mistake = comment.mistake {
-                    let end = offset + line.utf8.count
-                    mistakes.append(.badSilence(mistake, at: file.span(utf8Range: start..<end)))
+                    let whole = start..<offset + line.utf8.count
+                    mistakes.append(.badSilence(mistake, at: file.span(utf8Range: mistake.range ?? whole)))
                 } else if content.hasPrefix("#") {
                     waiting += codes
                     continue
@@ -82,7 +82,14 @@ package enum Silences {
 /// What stands behind the marker: `allow RB0412, RB0413 because …`.
 private struct SilenceComment {
     private(set) var codes: [(code: Diagnostic.Code, range: Range<Int>)] = []
-    private(set) var mistake: String?
+    private(set) var mistake: Mistake?
+
+    struct Mistake {
+        let message: String
+        /// Of the word to blame; without one it is the whole comment.
+        var range: Range<Int>?
+        var slip: Diagnostic.Slip?
+    }
 
     init(_ text: Substring, offset: Int) {
         var words: [(text: Substring, offset: Int)] = []
@@ -94,34 +101,44 @@ private struct SilenceComment {
             position += word.utf8.count + 1
         }
         guard words.first?.text == "allow" else {
-            self.mistake = "there is only 'allow'"
+            self.mistake = Mistake(message: "there is only 'allow'")
             return
         }
         var rest = words.dropFirst()
         while let word = rest.first, word.text != "because" {
             rest = rest.dropFirst()
             let name = word.text.last == "," ? word.text.dropLast() : word.text
-            guard let code = Diagnostic.Code(String(name)) else {
-                self.mistake = "'\(name)' is no code"
+            let range = word.offset..<(word.offset + name.utf8.count)
+            let code = Diagnostic.Code(String(name))
+            switch code.flatMap({ DiagnosticRegistry.severity(of: $0) }) {
+            case .warning: code.map { self.codes.append(($0, range)) }
+            case .error:
+                self.mistake = Mistake(message: "'\(name)' is an error, and errors have to be mended", range: range)
+                return
+            case nil:
+                let known = DiagnosticRegistry.codes(.warning).lazy.map(\.description)
+                let slip = DidYouMean.slip(for: String(name), among: known)
+                self.mistake = Mistake(message: "'\(name)' is no code", range: range, slip: slip)
                 return
             }
-            self.codes.append((code, word.offset..<(word.offset + name.utf8.count)))
         }
         if self.codes.isEmpty {
-            self.mistake = "it names no code"
+            self.mistake = Mistake(message: "it names no code")
         } else if rest.count < 2 {
-            self.mistake = "it gives no reason"
+            self.mistake = Mistake(message: "it gives no reason")
         }
     }
 }
 
 extension Diagnostic {
-    fileprivate static func badSilence(_ mistake: String, at span: SourceSpan) -> Self {
-        .advice(
-            Code(458),
-            "the comment silences nothing: \(mistake)",
-            at: span,
-            help: "write # selfheal: allow RB0412 because …"
+    fileprivate static func badSilence(_ mistake: SilenceComment.Mistake, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(458),
+            severity: .warning,
+            message: "the comment silences nothing: \(mistake.message)",
+            span: span,
+            help: "write # selfheal: allow RB0412 because …",
+            slip: mistake.slip
         )
     }
 

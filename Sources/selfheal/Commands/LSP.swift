@@ -4,8 +4,12 @@
 import ArgumentParser
 import Glibc
 import LanguageServer
+import RunSimulator
 import RunVocabulary
 import RunbookEditor
+import RunbookSource
+import RunbookYAML
+import SelfhealConfiguration
 
 struct LSP: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,16 +22,20 @@ struct LSP: ParsableCommand {
     var stdio = false
 
     func run() throws {
-        guard let schema = SharedFiles.read("schemas/runbook.schema.json"),
-            let grammar = RunbookGrammar(schema: schema)
-        else {
-            Terminal.say("schemas/runbook.schema.json is not beside the program; SELFHEAL_SHARE names its folder")
-            throw ExitCode.weFailed
-        }
         var server = LanguageServer(
-            LanguageServer.Configuration(version: Selfheal.version, grammar: grammar) { verb in
-                SharedFiles.read("docs/language/\(verb).md").map { String(decoding: $0, as: UTF8.self) }
-            }
+            LanguageServer.Configuration(
+                version: Selfheal.version,
+                languages: try Self.languages(),
+                page: { verb in
+                    SharedFiles.read("docs/language/\(verb).md").map { String(decoding: $0, as: UTF8.self) }
+                },
+                read: { path in
+                    guard case .success(let bytes) = TextFile.readStored(path) else {
+                        return nil
+                    }
+                    return SourceFile(path: path, text: String(decoding: bytes, as: UTF8.self))
+                }
+            )
         )
         var framing = MessageFraming()
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
@@ -50,6 +58,43 @@ struct LSP: ParsableCommand {
         }
         // The editor went away without a word.
         throw ExitCode.answerIsNo
+    }
+
+    private static func languages() throws -> EditorLanguages {
+        EditorLanguages(
+            runbook: try self.grammar("runbook"),
+            others: [
+                .configuration: EditorLanguages.Other(
+                    grammar: try self.grammar("selfheal"),
+                    features: .configuration,
+                    check: { document in
+                        SelfhealConfiguration.loadWithoutIncompleteChannels(
+                            document,
+                            environment: Environment.all,
+                            baseFolder: TextFile.folder(of: document.file.path)
+                        )
+                        .diagnostics
+                    }
+                ),
+                .scenario: EditorLanguages.Other(
+                    grammar: try self.grammar("scenario"),
+                    features: .runbook,
+                    check: { document in
+                        let mistakes = document.root.map { ScenarioReader.read($0).diagnostics } ?? []
+                        return (document.diagnostics + mistakes).inSourceOrder()
+                    }
+                ),
+            ]
+        )
+    }
+
+    private static func grammar(_ name: String) throws -> RunbookGrammar {
+        guard let schema = SharedFiles.read("schemas/\(name).schema.json"), let grammar = RunbookGrammar(schema: schema)
+        else {
+            Terminal.say("schemas/\(name).schema.json is not beside the program; SELFHEAL_SHARE names its folder")
+            throw ExitCode.weFailed
+        }
+        return grammar
     }
 
     private static func read(into buffer: inout [UInt8]) -> Int? {

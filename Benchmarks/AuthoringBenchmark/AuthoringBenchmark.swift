@@ -1,0 +1,100 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LanguageServer
+import RunVocabulary
+import RunbookCompiler
+import RunbookEditor
+import RunbookSource
+import RunbookYAML
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// What an author waits for: a check of a whole runbook, and the answer to a key press in an editor.
+///
+/// `check FILE ROUNDS` and `press FILE ROUNDS` print one JSON line with the median and the worst CPU time in milliseconds.
+@main enum AuthoringBenchmark {
+    static func main() throws {
+        let words = Array(CommandLine.arguments.dropFirst())
+        guard words.count == 3, let rounds = Int(words[2]), rounds > 0, ["check", "press"].contains(words[0]) else {
+            print("usage: AuthoringBenchmark check|press FILE ROUNDS")
+            exit(2)
+        }
+        let bytes = try Array(Data(contentsOf: URL(filePath: words[1])))
+        let steps = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\n  - id: ").count - 1
+        var times = words[0] == "check" ? self.check(bytes, rounds) : try self.press(bytes, rounds)
+        times.sort()
+        print(
+            "{\"\(words[0])\": \(steps), \"median_ms\": \(self.text(times[times.count / 2])), "
+                + "\"worst_ms\": \(self.text(times[times.count - 1])), "
+                + "\"us_step\": \(self.text(times[times.count / 2] * 1_000 / Double(max(steps, 1))))}"
+        )
+    }
+
+    /// From bytes to diagnostics and plan.
+    private static func check(_ bytes: [UInt8], _ rounds: Int) -> [Double] {
+        (0..<rounds).map { _ in
+            self.milliseconds {
+                let diagnostics = CheckedRunbook(YAMLDocument.parse(path: "runbook.yaml", bytes: bytes)).diagnostics
+                precondition(!diagnostics.hasErrors, "the runbook is right: \(diagnostics.first?.message ?? "")")
+            }
+        }
+    }
+
+    /// From the message of an editor to the diagnostics that it is told.
+    private static func press(_ bytes: [UInt8], _ rounds: Int) throws -> [Double] {
+        let schema = try Data(contentsOf: URL(filePath: "schemas/runbook.schema.json"))
+        guard let grammar = RunbookGrammar(schema: Array(schema)) else {
+            fatalError("schemas/runbook.schema.json is no schema")
+        }
+        let languages = EditorLanguages(runbook: grammar)
+        var server = LanguageServer(
+            LanguageServer.Configuration(version: "1", languages: languages, page: { _ in nil }, read: { _ in nil })
+        )
+        func send(_ message: JSON) {
+            for frame in [MessageFraming.Frame.message(message.bytes)] {
+                _ = server.handle(frame)
+            }
+        }
+        let uri = "file:///runbook.yaml"
+        send(["jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ["capabilities": [:]]])
+        let item: JSON = ["uri": .string(uri), "version": 0, "text": .string(String(decoding: bytes, as: UTF8.self))]
+        send(["jsonrpc": "2.0", "method": "textDocument/didOpen", "params": ["textDocument": item]])
+        _ = server.tellDiagnostics()
+        let lines = bytes.split(separator: 10, omittingEmptySubsequences: false).count
+        return (0..<rounds).map { round in
+            let place: JSON = ["line": .int(Int64(lines * (round % 7 + 1) / 9)), "character": 0]
+            let change: JSON = ["range": ["start": place, "end": place], "text": .string(round % 2 == 0 ? "#" : "\n")]
+            let message: JSON = [
+                "jsonrpc": "2.0", "method": "textDocument/didChange",
+                "params": [
+                    "textDocument": ["uri": .string(uri), "version": .int(Int64(round + 1))],
+                    "contentChanges": [change],
+                ],
+            ]
+            return self.milliseconds {
+                send(message)
+                precondition(server.tellDiagnostics().count == 1)
+            }
+        }
+    }
+
+    private static func milliseconds(_ body: () -> Void) -> Double {
+        let begin = self.cpuMilliseconds
+        body()
+        return self.cpuMilliseconds - begin
+    }
+
+    private static var cpuMilliseconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) * 1e3 + Double(time.tv_nsec) / 1e6
+    }
+
+    private static func text(_ number: Double) -> String {
+        String(format: "%.2f", number)
+    }
+}

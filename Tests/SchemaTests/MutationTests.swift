@@ -1,0 +1,194 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import RunVocabulary
+import RunbookLanguage
+import RunbookSource
+import RunbookYAML
+import TestSupport
+import Testing
+
+// Goal: schema and parser agree on what a runbook looks like, and not only where somebody thought of an example.
+// Method: the runbooks that are shipped and one with every verb in it, each time with one key taken out, renamed or given a value of
+// another kind, chosen by a seed; one of the two refuses what the other lets pass only where the schema cannot know better.
+@Suite struct MutationTests {
+    static let rounds = 150
+
+    /// What a schema cannot say: texts with a grammar of their own, and what depends on two places at once.
+    static let beyondSchemas: Set<UInt16> = [
+        13, 26, 105, 107, 108, 109, 110, 116, 119, 123, 124, 301, 302, 303, 304, 305, 306, 307, 308, 309, 310, 311,
+    ]
+
+    static let everyVerb = """
+        runbook: every_verb
+        title: All of it
+        severity: critical
+        owner: somebody
+        parameters: { mode: { type: enum, values: [a, b], default: a }, token: { type: secret } }
+        targets: { ensemble: { role: zookeeper, datacenter: north }, named: { nodes: [a, b] } }
+        triggers: [{ condition: size(ensemble) < 2, for: 30s, cooldown: 1h, limit: 2 per 24h }]
+        autonomy: approve
+        mass_failure: true
+        fresh: 10s
+        deadline: 1h
+        locks: [cluster, { name: other, wait: 5m }]
+        properties:
+          - never: { step: act, unless: size(ensemble) > 1 }
+          - never: { together: [act, talk] }
+          - before: { first: look, then: act }
+          - at_most: { down_by_us: 1, of: ensemble }
+          - every_path: { notifies: oncall, unless: not_needed }
+          - every_path: { ends_within: 1h }
+          - possible: { ends: succeeded }
+        steps:
+          - { id: look, probe: { targets: ensemble, expect_targets: 1..3, zookeeper: { ask: [srvr] } }, timeout: 5s }
+          - id: rest
+            wait: { targets: ensemble, tcp: { port: client }, until: result.open, every: 2s, consecutive: 2 }
+            timeout: 1m
+            if_timed_out: done
+          - id: act
+            when: size(ensemble) > 1
+            require: size(ensemble) > 1
+            run: { targets: ensemble, service: zookeeper, do: start, batch: { size: 25%, pause: 1s, max_failures: 0 } }
+            timeout: 1m
+            retry: { attempts: 3, backoff: exponential, initial: 1s, max: 5s, jitter: true }
+            verify: { ssh: { command: [true] }, expect: result.answered, every: 1s }
+            undo: { run: { targets: ensemble, service: zookeeper, do: stop } }
+            max_visits: 2
+          - id: write
+            run: { local: true, command: [echo, hi], env: { A: b }, effect: changes, repeat: safe, stdin: x, directory: / }
+          - { id: talk, request: { method: POST, url: "http://a/", headers: { A: b }, body: x, effect: changes } }
+          - { id: ask, approve: { message: m, from: [role:sre], needed: 2, timeout: 5m, on_timeout: refused }, if_refused: done }
+          - { id: tell, notify: { channels: [oncall], severity: info, message: m } }
+          - { id: fork, choose: [{ when: size(ensemble) > 2, next: done }, { otherwise: both }, { if_unknown: done }] }
+          - id: both
+            parallel:
+              join: any
+              branches: { north: [{ id: n, pause: 1s }], south: [{ id: s, pause: 1s }] }
+          - { id: each, for_each: { as: x, in: ensemble, serial: 1, stop_after_failures: 1 }, steps: [{ id: e, pause: 1s }] }
+          - { id: other, call: { runbook: other, with: { a: "'b'" } } }
+          - { id: name, set: { a: "1" } }
+          - { id: done, finish: { outcome: succeeded, message: m } }
+        on_failure: { undo: true, steps: [{ id: f, pause: 1s }] }
+        finally: [{ id: l, pause: 1s }]
+        """
+
+    static let texts: [String] = {
+        let files = (try? Repository.files(in: "runbooks")) ?? []
+        return [everyVerb] + files.compactMap { try? Repository.yaml($0).file.text }
+    }()
+
+    @Test func `what is mutated is right`() throws {
+        let schema = try Schema("runbook")
+        for text in Self.texts {
+            let root = try #require(YAMLDocument.parse(SourceFile(path: "r.yaml", text: text)).root)
+            #expect(try schema.problems(with: JSON(root)) == [])
+            #expect(RunbookParser.parse(root).diagnostics == [])
+        }
+    }
+
+    @Test(arguments: texts.indices)
+    func `a runbook with one thing wrong is refused by both or by neither`(index: Int) throws {
+        let schema = try Schema("runbook")
+        let root = try #require(YAMLDocument.parse(SourceFile(path: "r.yaml", text: Self.texts[index])).root)
+        var random = SeededGenerator(seed: UInt64(index) + 1)
+        var refused = 0
+        for round in 0..<Self.rounds {
+            var mutation = Mutation(place: Int.random(in: 0..<root.mappingCount, using: &random), random: random)
+            let mutant = mutation.applied(to: root)
+            random = mutation.random
+            let problems = try schema.problems(with: JSON(mutant))
+            let codes = RunbookParser.parse(mutant).diagnostics.filter { $0.severity == .error }.map(\.code.number)
+            let structural = codes.filter { !Self.beyondSchemas.contains($0) }
+            refused += problems.isEmpty ? 0 : 1
+            #expect(
+                problems.isEmpty || !codes.isEmpty,
+                "round \(round), \(mutation.what): the schema alone says \(problems.prefix(2))"
+            )
+            #expect(
+                structural.isEmpty || !problems.isEmpty,
+                "round \(round), \(mutation.what): the parser alone says \(structural)"
+            )
+        }
+        // Most keys may be left out; most words may not be other words.
+        #expect(refused > Self.rounds / 3)
+    }
+}
+
+/// One change of one mapping, which is found by its number.
+private struct Mutation {
+    let place: Int
+    var random: SeededGenerator
+    private(set) var what = "nothing"
+    private var passed = 0
+
+    init(place: Int, random: SeededGenerator) {
+        self.place = place
+        self.random = random
+    }
+
+    mutating func applied(to node: YAMLNode) -> YAMLNode {
+        var node = node
+        switch node.kind {
+        case .scalar: break
+        case .sequence(let elements):
+            node.kind = .sequence(elements.map { self.applied(to: $0) })
+        case .mapping(let pairs):
+            let isHere = self.passed == self.place
+            self.passed += 1
+            node.kind = .mapping(
+                isHere && !pairs.isEmpty
+                    ? self.changed(pairs)
+                    : pairs.map { YAMLPair(key: $0.key, value: self.applied(to: $0.value)) }
+            )
+        }
+        return node
+    }
+
+    private mutating func changed(_ pairs: [YAMLPair]) -> [YAMLPair] {
+        var pairs = pairs
+        let index = Int.random(in: 0..<pairs.count, using: &self.random)
+        let key = pairs[index].key.text
+        let span = pairs[index].value.span
+        func scalar(_ text: String, _ style: YAMLScalar.Style = .plain) -> YAMLNode {
+            YAMLNode(kind: .scalar(YAMLScalar(text: text, style: style, span: span)), span: span)
+        }
+        switch Int.random(in: 0..<7, using: &self.random) {
+        case 0:
+            self.what = "without '\(key)'"
+            pairs.remove(at: index)
+        case 1:
+            self.what = "'\(key)' is 'x_\(key)'"
+            pairs[index].key.text = "x_\(key)"
+        case 2:
+            self.what = "'\(key)' is a list of lists"
+            let inner = YAMLNode(kind: .sequence([scalar("a")]), span: span)
+            pairs[index].value = YAMLNode(kind: .sequence([inner]), span: span)
+        case 3:
+            self.what = "'\(key)' is a mapping"
+            let pair = YAMLPair(key: YAMLScalar(text: "strange", style: .plain, span: span), value: scalar("a"))
+            pairs[index].value = YAMLNode(kind: .mapping([pair]), span: span)
+        case 4:
+            self.what = "'\(key)' is null"
+            pairs[index].value = scalar("")
+        case 5:
+            self.what = "'\(key)' is a text with spaces"
+            pairs[index].value = scalar("neither this nor that", .doubleQuoted)
+        default:
+            self.what = "'\(key)' is true"
+            pairs[index].value = scalar("true")
+        }
+        return pairs
+    }
+}
+
+extension YAMLNode {
+    /// How many mappings there are inside, this one included.
+    fileprivate var mappingCount: Int {
+        switch self.kind {
+        case .scalar: 0
+        case .sequence(let elements): elements.map(\.mappingCount).reduce(0, +)
+        case .mapping(let pairs): 1 + pairs.map(\.value.mappingCount).reduce(0, +)
+        }
+    }
+}
