@@ -91,6 +91,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .target(name: "Probes", dependencies: ["CLinux", "RunVocabulary"], swiftSettings: wrapper),
         .target(name: "ProbeZooKeeper", dependencies: ["Probes", "RunVocabulary"], swiftSettings: strict),
+        .target(name: "ProbeKafka", dependencies: ["Probes"], swiftSettings: strict),
         .target(name: "SSHClient", dependencies: ["CLibssh", "CLinux", "RunVocabulary"], swiftSettings: wrapper),
         .target(name: "CurlTransfer", dependencies: ["CLibcurl", "RunVocabulary"], swiftSettings: wrapper),
 
@@ -116,7 +117,7 @@ let package = Package(
             name: "WorldAdapters",
             dependencies: [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "CommandReceipts", "SSHClient", "Probes",
-                "ProbeZooKeeper", "Notifications", "CurlTransfer", "RunJournal", "Doctor",
+                "ProbeZooKeeper", "ProbeKafka", "Notifications", "CurlTransfer", "RunJournal", "Doctor",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -245,6 +246,7 @@ let package = Package(
         ),
         tests("Probes", ["CLinux"]),
         tests("ProbeZooKeeper", ["Probes"]),
+        tests("ProbeKafka", ["Probes"]),
         tests("SSHClient", ["RunVocabulary"]),
         tests("CurlTransfer", ["RunVocabulary"]),
         tests("RunJournal", ["RunVocabulary"]),
