@@ -30,10 +30,12 @@ extension KafkaProbe {
         let asked = await self.askLeaders(shares, by: deadline, using: prober)
         var sum: Int64 = 0
         var worst = LeaderLag.Worst(age: 0, group: "")
+        var unclear: Int64 = 0
         var areTimesKnown = true
         for answer in asked {
             let lag = try answer.get()
             sum &+= lag.messages
+            unclear = max(unclear, lag.mostUnclear)
             if lag.worst.age > worst.age || worst.group.isEmpty { worst = lag.worst }
             if let problem = lag.timeProblem {
                 areTimesKnown = false
@@ -42,6 +44,12 @@ extension KafkaProbe {
         }
         report.lagMessages = sum
         guard areTimesKnown else { return }
+        guard unclear <= worst.age else {
+            let text =
+                "records that were not read cannot be told from marks of transactions; they may be \(unclear / 1_000) seconds old"
+            report.problems.append(text)
+            return
+        }
         report.lagSeconds = worst.age / 1_000
         report.lagGroup = worst.group
     }
@@ -216,6 +224,8 @@ struct LeaderLag: Sendable {
     }
 
     private var hasTimelessRecords = false
+    /// The greatest age that something unread may have, where it cannot be told.
+    private(set) var mostUnclear: Int64 = 0
 
     /// Takes what is found, and drops what cannot be older than that.
     private mutating func settle() {
@@ -227,6 +237,9 @@ struct LeaderLag: Sendable {
             case .nothingUnread: self.searches[partition] = nil
             case .timeless:
                 self.hasTimelessRecords = true
+                self.searches[partition] = nil
+            case .unclear(let most):
+                self.mostUnclear = max(self.mostUnclear, most)
                 self.searches[partition] = nil
             case nil: break
             }

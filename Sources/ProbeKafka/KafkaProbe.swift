@@ -104,7 +104,7 @@ package struct KafkaProbe: Sendable {
         try await council.hear(&connection)
         report.clusterID = council.view.clusterID
         try self.checkCluster(council.view.clusterID, of: connection)
-        report.id = try await self.identify(&connection, in: council.view)
+        report.id = try await self.identify(in: council.view, by: deadline, using: prober)
         council.own = report.id
         await council.confirm(over: &connection)
         self.conclude(council, into: &report)
@@ -121,22 +121,44 @@ package struct KafkaProbe: Sendable {
         }
     }
 
-    /// Which broker this is: an answer does not say, so it is asked whether it is the one of the configuration.
+    /// Which broker this is, which no answer says by itself.
+    ///
+    /// The address tells, if it is what a broker advertises. Behind another address the broker is asked whether it is the one of
+    /// the configuration: its own settings it tells itself alone. That goes over a connection of its own, because some hang up
+    /// on it.
     private func identify(
-        _ connection: inout KafkaConnection,
-        in view: ClusterView
+        in view: ClusterView,
+        by deadline: ContinuousClock.Instant,
+        using prober: SocketProber
     ) async throws(KafkaProblem) -> Int32? {
-        let listed = view.brokers.filter { self.locate($0) == self.endpoint }
-        guard let id = self.brokerID ?? (listed.count == 1 ? listed.first?.id : nil) else { return nil }
-        guard connection.offers(.describeConfigs) else { return id }
-        let answers = try await connection.ask(
-            DescribeConfigsRequest(resources: [.broker(id)], keys: ["broker.id", "node.id"])
-        )
-        // Any other error, a missing right in the first place, says nothing about who it is.
-        guard answers.first?.error != .invalidRequest else {
-            throw connection.problem(.stranger("it is not the broker \(id)"), "who are you")
+        guard let id = self.brokerID else {
+            let listed = view.brokers.filter { self.locate($0) == self.endpoint }
+            return listed.count == 1 ? listed.first?.id : nil
         }
+        let here = view.brokers.filter { $0.host == self.endpoint.address && $0.port == Int32(self.endpoint.port) }
+        if here.contains(where: { $0.id == id }) { return id }
+        guard here.isEmpty else { throw self.stranger("it is the broker \(here[0].id), and not \(id)") }
+        var answers: [DescribeConfigsRequest.Answer] = []
+        do throws(KafkaProblem) {
+            var connection = try await KafkaConnection.open(self.endpoint, by: deadline, using: prober)
+            answers = try await connection.ask(
+                DescribeConfigsRequest(resources: [.broker(id)], keys: ["broker.id", "node.id"])
+            )
+        } catch {
+            // Not told is not denied: the configuration's word stands.
+            return id
+        }
+        // Any other error, a missing right in the first place, says nothing about who it is.
+        guard answers.first?.error != .invalidRequest else { throw self.stranger("it is not the broker \(id)") }
         return id
+    }
+
+    private func stranger(_ text: String) -> KafkaProblem {
+        KafkaProblem(
+            reason: .stranger("\(text), as the configuration says"),
+            peer: "\(self.endpoint.address):\(self.endpoint.port)",
+            action: "who are you"
+        )
     }
 
     private func conclude(_ council: ClusterCouncil, into report: inout KafkaReport) {

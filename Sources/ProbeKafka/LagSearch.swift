@@ -16,8 +16,11 @@ struct LagSearch: Hashable, Sendable {
     enum Result: Hashable, Sendable {
         /// Milliseconds.
         case age(Int64)
-        /// Behind the committed offset there are only marks of transactions, or nothing that is left.
+        /// There is no record at all.
         case nothingUnread
+        /// Unread records of the same millisecond as one that was read cannot be told from marks of transactions, which are
+        /// never read: so the age is at most this, and may be anything less.
+        case unclear(most: Int64)
         /// The records carry no times.
         case timeless
     }
@@ -61,15 +64,14 @@ struct LagSearch: Hashable, Sendable {
             self.result = .timeless
             return
         }
-        let wasStep = self.isStepNext
         self.isStepNext = self.read != nil && !self.isStepNext
         if let record, record.offset < self.offset {
             // Time may not seem to stand still, or the search would.
             self.read = max(self.read ?? 0, record.timestamp, asked)
         } else {
             if let record { self.oldestUnread = record.timestamp }
-            // The very first question is for everything, and a step is for everything that follows what was read.
-            if wasStep || self.read == nil || record?.offset == self.offset {
+            if record?.offset == self.offset || self.read == nil {
+                // The very first question is for everything, so this is the oldest record of all.
                 self.result = self.oldestUnread.map { .age(max(0, self.now &- $0)) } ?? .nothingUnread
                 return
             }
@@ -80,16 +82,16 @@ struct LagSearch: Hashable, Sendable {
 
     private mutating func conclude() {
         guard let read = self.read else { return }
-        if read &+ 1 >= self.unread {
-            self.result = self.oldestUnread.map { .age(max(0, self.now &- $0)) } ?? .nothingUnread
-        } else if let oldest = self.oldestUnread {
-            let age = max(0, self.now &- read)
-            if oldest &- read <= max(Self.grain, age / Self.fraction) { self.result = .age(age) }
+        // What is unread was written between these two, or in the same millisecond as the older one.
+        let age = max(0, self.now &- read)
+        let least = self.oldestUnread.map { max(0, self.now &- $0) } ?? 0
+        if age &- least <= max(Self.grain, age / Self.fraction), self.oldestUnread != nil {
+            self.result = .age(age)
+        } else if read &+ 1 >= self.unread {
+            self.result = .unclear(most: age)
         }
     }
 
     /// The age is at most this, as far as known.
     var upperBound: Int64? { self.read.map { max(0, self.now &- $0) } }
-    /// There is an unread record of at least this age.
-    var lowerBound: Int64 { self.oldestUnread.map { max(0, self.now &- $0) } ?? 0 }
 }

@@ -139,6 +139,8 @@ package enum KafkaQuestion: String, Hashable, Sendable, Codable, CaseIterable {
     case metadata
     case replication
     case lag
+    /// The quorum of controllers, where ZooKeeper does not elect them.
+    case quorum
 }
 
 /// A command on each target, in batches.

@@ -41,7 +41,7 @@ import Testing
         #expect(
             quorum
                 == Self.bytes(
-                    "00000026 0037 0000 00000003 0002 7368 00 02 13 5f5f636c75737465725f6d65746164617461 02 00000000 00 00 00"
+                    "00000029 0037 0000 00000003 0002 7368 00 02 13 5f5f636c75737465725f6d65746164617461 02 00000000 00 00 00"
                 )
         )
     }
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func `a list is believed as far as the bytes can hold it`() {
+    @Test func `a list is believed as far as the bytes can hold it`() throws {
         for (count, isFlexible) in [(Int32.max, false), (-2, false), (3, false), (Int32.max, true)] {
             var writer = KafkaWriter(isFlexible: isFlexible)
             if isFlexible { writer.writeUnsigned(Int(count)) } else { writer.write(count) }
@@ -110,7 +110,7 @@ import Testing
             }
         }
         var none = KafkaReader([0xFF, 0xFF, 0xFF, 0xFF])
-        #expect(throws: Never.self) { #expect(try none.readCount(ofAtLeast: 4) == nil) }
+        #expect(try none.readCount(ofAtLeast: 4) == nil)
     }
 
     @Test func `texts of impossible length or that are no text are refused`() {
