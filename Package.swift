@@ -255,7 +255,10 @@ let package = Package(
         tests("RunExecutor", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport"]),
         tests(
             "WorldAdapters",
-            ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer", "Doctor"]
+            [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer", "Doctor",
+                "Probes", "CELExpressions",
+            ]
         ),
         tests(
             "SelfhealEngine",

@@ -143,7 +143,7 @@ struct ListReassignmentsRequest: KafkaRequest {
 
     struct Reply: Hashable, Sendable {
         var error: KafkaErrorCode
-        /// How many replicas are being added, by partition.
+        /// How many replicas are being added, by partition; none where some are only taken away.
         var adding: [TopicPartition: Int32]
     }
 
@@ -164,8 +164,11 @@ struct ListReassignmentsRequest: KafkaRequest {
                 try reader.skip(4 * (try reader.readCount(ofAtLeast: 4) ?? 0))
                 let adding = try reader.readCount(ofAtLeast: 4) ?? 0
                 try reader.skip(4 * adding)
-                try reader.skip(4 * (try reader.readCount(ofAtLeast: 4) ?? 0))
+                let removing = try reader.readCount(ofAtLeast: 4) ?? 0
+                try reader.skip(4 * removing)
                 try reader.skipTags()
+                // Some list partitions that are not on the move.
+                guard adding + removing > 0 else { continue }
                 reply.adding[TopicPartition(topic: topic, partition: index)] = Int32(clamping: adding)
             }
             try reader.skipTags()

@@ -114,7 +114,9 @@ package struct KafkaProbe: Sendable {
         }
         if questions.contains(.lag) {
             do throws(KafkaProblem) {
-                try await self.takeLag(over: &connection, by: deadline, using: prober, into: &report)
+                // Apart from the other questions, so that a broker that hangs up on one of them still tells this.
+                var other = try await KafkaConnection.open(self.endpoint, by: deadline, using: prober)
+                try await self.takeLag(over: &other, by: deadline, using: prober, into: &report)
             } catch {
                 report.note(error)
             }

@@ -13,6 +13,8 @@ package struct KafkaScene: Hashable, Sendable {
         package var adding: [Int32] = []
         /// The records there are, by offset, with their times.
         package var records: [(offset: Int64, time: Int64)] = []
+        /// As records of the oldest format do.
+        package var hidesTimes = false
         package var start: Int64 = 0
         package var end: Int64 = 0
 

@@ -48,9 +48,10 @@ struct TansuTests {
         try await broker.createTopic("orders", partitions: 3)
         let report = await self.ask(broker, [.metadata, .replication])
         #expect(report.underReplicated == 0 && report.offline == 0)
-        // It keeps no min.insync.replicas.
+        #expect(report.reassigning == 0)
+        // Tansu 0.6.0 hangs up when it is asked for one setting.
         #expect(report.atMinISR == nil && report.underMinISR == nil)
-        #expect(report.problem?.contains("min.insync.replicas") == true, "\(report)")
+        #expect(report.problem?.contains("DescribeConfigs") == true, "\(report)")
     }
 
     @Test func `the lag of a group is measured in records and in time`() async throws {
@@ -60,12 +61,40 @@ struct TansuTests {
             try await broker.append(to: "orders", 0, time: self.now - 500_000 + number * 100_000)
         }
         try await broker.append(to: "orders", 1, time: self.now - 900_000)
-        try await broker.commit("billing", "orders", 0, offset: 2)
-        try await broker.commit("billing", "orders", 1, offset: 1)
-        let report = await self.ask(broker, [.lag])
-        #expect(report.problems.isEmpty && report.lagMessages == 3 && report.lagGroup == "billing", "\(report)")
+        var connection = try await KafkaConnection.open(
+            KafkaEndpoint(address: "127.0.0.1", port: broker.port),
+            by: ContinuousClock.now + .seconds(120),
+            using: self.prober
+        )
+        let lag = try await LeaderLag(
+            of: [
+                TopicPartition(topic: "orders", partition: 0): [("audit", 4), ("billing", 2)],
+                TopicPartition(topic: "orders", partition: 1): [("billing", 1)],
+            ],
+            now: self.now,
+            over: &connection
+        )
         // Record 2 was written 300 seconds ago.
-        #expect(report.lagSeconds == 300)
+        #expect(lag.messages == 4 && lag.worst == LeaderLag.Worst(age: 300_000, group: "billing"))
+        #expect(lag.timeProblem == nil && lag.mostUnclear == 0)
+    }
+
+    @Test func `a group is listed, and without one there is no lag`() async throws {
+        let broker = try await TansuBroker(using: self.prober)
+        let none = await self.ask(broker, [.lag])
+        #expect(none.problems.isEmpty && none.lagMessages == 0 && none.lagSeconds == 0)
+        try await broker.createTopic("orders", partitions: 2)
+        try await broker.commit("billing", "orders", 0, offset: 0)
+        var connection = try await KafkaConnection.open(
+            KafkaEndpoint(address: "127.0.0.1", port: broker.port),
+            by: ContinuousClock.now + .seconds(120),
+            using: self.prober
+        )
+        let listed = try await connection.ask(ListGroupsRequest())
+        #expect(listed.groups == [ListGroupsRequest.Group(id: "billing", protocolType: "consumer")])
+        // Tansu 0.6.0 leaves the end out when it is asked for every topic: what was not told is unknown.
+        let some = await self.ask(broker, [.lag])
+        #expect(some.lagMessages == nil && some.lagSeconds == nil && some.problem?.contains("OffsetFetch") == true)
     }
 
     @Test func `frozen it is unknown, and dead it is down`() async throws {
