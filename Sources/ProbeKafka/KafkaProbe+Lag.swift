@@ -207,9 +207,9 @@ struct LeaderLag: Sendable {
             guard !questions.isEmpty else { break }
             let answers = try await Self.offsets(questions, over: &connection)
             for (partition, answer) in answers {
-                self.searches[partition]?.search.take(
-                    answer.offset < 0 ? nil : (offset: answer.offset, timestamp: answer.timestamp)
-                )
+                // No record is so young: Kafka then leaves out both numbers, others the time alone.
+                let isNone = answer.offset < 0 || answer.timestamp < 0
+                self.searches[partition]?.search.take(isNone ? nil : (answer.offset, answer.timestamp))
             }
         }
         guard self.searches.isEmpty else {
@@ -218,12 +218,8 @@ struct LeaderLag: Sendable {
                 KafkaAPI.listOffsets.name
             )
         }
-        guard !self.hasTimelessRecords else {
-            throw connection.problem(.malformed("there are records without a time"), KafkaAPI.listOffsets.name)
-        }
     }
 
-    private var hasTimelessRecords = false
     /// The greatest age that something unread may have, where it cannot be told.
     private(set) var mostUnclear: Int64 = 0
 
@@ -235,9 +231,6 @@ struct LeaderLag: Sendable {
                 if age > self.worst.age || self.worst.group.isEmpty { self.worst = Worst(age: age, group: group) }
                 self.searches[partition] = nil
             case .nothingUnread: self.searches[partition] = nil
-            case .timeless:
-                self.hasTimelessRecords = true
-                self.searches[partition] = nil
             case .unclear(let most):
                 self.mostUnclear = max(self.mostUnclear, most)
                 self.searches[partition] = nil

@@ -21,8 +21,6 @@ struct LagSearch: Hashable, Sendable {
         /// Unread records of the same millisecond as one that was read cannot be told from marks of transactions, which are
         /// never read: so the age is at most this, and may be anything less.
         case unclear(most: Int64)
-        /// The records carry no times.
-        case timeless
     }
 
     /// The first offset that was not read.
@@ -60,10 +58,6 @@ struct LagSearch: Hashable, Sendable {
     /// Takes the answer to `question`: the first record at or after that moment, `nil` for none.
     mutating func take(_ record: (offset: Int64, timestamp: Int64)?) {
         guard let asked = self.question else { return }
-        if let record, record.timestamp < 0 {
-            self.result = .timeless
-            return
-        }
         self.isStepNext = self.read != nil && !self.isStepNext
         if let record, record.offset < self.offset {
             // Time may not seem to stand still, or the search would.

@@ -307,7 +307,7 @@ struct KafkaAnswers {
         case -2: return (0, -1, partition.start)
         default:
             let record = partition.records.first { $0.time >= moment && $0.offset >= partition.start }
-            return (0, partition.hidesTimes ? -1 : record?.time ?? -1, record?.offset ?? -1)
+            return (partition.hidesTimes ? 43 : 0, record?.time ?? -1, record?.offset ?? -1)
         }
     }
 }

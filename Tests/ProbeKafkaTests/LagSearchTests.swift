@@ -90,13 +90,6 @@ import Testing
         #expect(self.search(log, 2).result == .age(0))
     }
 
-    @Test func `records without a time are said to be that`() {
-        let log = Log(records: [(0, -1), (1, -1)])
-        var search = LagSearch(offset: 1, now: Self.now)
-        search.take((offset: 0, timestamp: -1))
-        #expect(search.result == .timeless && log.records.count == 2)
-    }
-
     @Test func `times out of order end the search all the same`() {
         for seed in 0..<200 as Range<UInt64> {
             var random = SeededGenerator(seed: seed)

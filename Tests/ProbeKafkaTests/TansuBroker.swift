@@ -6,6 +6,8 @@ import Glibc
 import Probes
 import TestSupport
 
+@testable import ProbeKafka
+
 /// A broker that nobody here wrote: Tansu, which speaks Kafka's protocol, as a child of the tests.
 ///
 /// `scripts/packages test` puts its program into the build folder.
@@ -40,10 +42,12 @@ final class TansuBroker {
             process.standardInput = FileHandle.nullDevice
             try process.run()
             while process.isRunning, ContinuousClock.now < deadline {
-                let reply = await prober.exchange(
-                    SocketExchange(address: "127.0.0.1", port: port, until: .connected, timeout: .seconds(5))
+                let probe = KafkaProbe(
+                    endpoint: KafkaEndpoint(address: "127.0.0.1", port: port),
+                    timeout: .seconds(10),
+                    now: 0
                 )
-                if reply.outcome == .completed, process.isRunning {
+                if await probe.ask([.metadata], using: prober).clusterID == "tansu_cluster", process.isRunning {
                     self.port = port
                     self.process = process
                     return
