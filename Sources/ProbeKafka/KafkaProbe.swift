@@ -142,7 +142,13 @@ package struct KafkaProbe: Sendable {
         guard here.isEmpty else { throw self.stranger("it is the broker \(here[0].id), and not \(id)") }
         var answers: [DescribeConfigsRequest.Answer] = []
         do throws(KafkaProblem) {
-            var connection = try await KafkaConnection.open(self.endpoint, by: deadline, using: prober)
+            // One that says nothing to this must leave time for the rest.
+            let left = ContinuousClock.now.duration(to: deadline)
+            var connection = try await KafkaConnection.open(
+                self.endpoint,
+                by: ContinuousClock.now + left / 4,
+                using: prober
+            )
             answers = try await connection.ask(
                 DescribeConfigsRequest(resources: [.broker(id)], keys: ["broker.id", "node.id"])
             )
