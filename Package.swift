@@ -94,6 +94,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .target(name: "Probes", dependencies: ["CLinux", "RunVocabulary"], swiftSettings: wrapper),
         .target(name: "ProbeZooKeeper", dependencies: ["Probes", "RunVocabulary"], swiftSettings: strict),
+        .target(name: "ProbeKafka", dependencies: ["Probes"], swiftSettings: strict),
         .target(name: "SSHClient", dependencies: ["CLibssh", "CLinux", "RunVocabulary"], swiftSettings: wrapper),
         .target(name: "CurlTransfer", dependencies: ["CLibcurl", "RunVocabulary"], swiftSettings: wrapper),
 
@@ -119,7 +120,7 @@ let package = Package(
             name: "WorldAdapters",
             dependencies: [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "CommandReceipts", "SSHClient", "Probes",
-                "ProbeZooKeeper", "Notifications", "CurlTransfer", "RunJournal", "Doctor",
+                "ProbeZooKeeper", "ProbeKafka", "Notifications", "CurlTransfer", "RunJournal", "Doctor",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -276,6 +277,7 @@ let package = Package(
         tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport"]),
         tests("Probes", ["CLinux"]),
         tests("ProbeZooKeeper", ["Probes"]),
+        tests("ProbeKafka", ["Probes"]),
         tests("SSHClient", ["RunVocabulary"]),
         tests("CurlTransfer", ["RunVocabulary"]),
         tests("RunJournal", ["RunVocabulary"]),
@@ -284,7 +286,10 @@ let package = Package(
         tests("RunExecutor", ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport"]),
         tests(
             "WorldAdapters",
-            ["RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer", "Doctor"]
+            [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer", "Doctor",
+                "Probes", "CELExpressions",
+            ]
         ),
         tests(
             "SelfhealEngine",

@@ -56,9 +56,11 @@ package enum ResultTypes {
     package static let kafka = Self.result(
         "kafka_result",
         [
-            ("answered", .bool), ("serving", .bool), ("controller", .bool), ("under_replicated", .int),
-            ("offline", .int), ("at_min_isr", .int), ("lag_seconds", .int), ("quorum_leader", .int),
-            ("quorum_size", .int), ("synced_voters", .int), ("latency", .duration), ("problem", .string),
+            ("answered", .bool), ("serving", .bool), ("controller", .bool), ("broker_id", .int),
+            ("cluster_id", .string), ("alive_brokers", .int), ("under_replicated", .int), ("offline", .int),
+            ("at_min_isr", .int), ("under_min_isr", .int), ("reassigning", .int), ("lag_seconds", .int),
+            ("lag_messages", .int), ("lag_group", .string), ("quorum_leader", .int), ("quorum_size", .int),
+            ("synced_voters", .int), ("latency", .duration), ("problem", .string),
         ]
     )
 

@@ -40,6 +40,7 @@ struct BrokerGroup: Hashable, Sendable {
         var underReplicated = 0
         var offline = 0
         var atLeastInSync = 0
+        var underLeastInSync = 0
     }
 
     var health: Health {
@@ -54,6 +55,7 @@ struct BrokerGroup: Hashable, Sendable {
             health.underReplicated += inSync < replicas ? 1 : 0
             health.offline += alive == 0 ? 1 : 0
             health.atLeastInSync += inSync == Self.leastInSync && replicas > Self.leastInSync ? 1 : 0
+            health.underLeastInSync += inSync < Self.leastInSync && replicas >= Self.leastInSync ? 1 : 0
         }
         return health
     }

@@ -70,7 +70,7 @@ extension ScenarioReader {
         }
         defer { fields.finish() }
         var facts: [String: Fact] = [:]
-        for name in ["under_replicated", "offline", "at_min_isr", "lag_seconds"] {
+        for name in ["under_replicated", "offline", "at_min_isr", "under_min_isr", "lag_seconds", "lag_messages"] {
             facts[name] = fields.int(name, in: Self.counts).map { .int($0) }
         }
         return facts

@@ -143,17 +143,21 @@ extension SimulatedWorld {
         var facts: [String: Fact] = [
             "answered": .bool(true), "serving": .bool(true), "problem": .string(""),
             "controller": .bool(self.group.controller == index), "latency": .span(Milliseconds(3)),
+            "cluster_id": .string(self.cluster.id),
+            "alive_brokers": .int(Int64(self.group.brokers.count { $0.process.isLively })),
         ]
         if asked.contains(.replication) {
             let health = self.group.health
             facts["under_replicated"] = .int(Int64(health.underReplicated))
             facts["offline"] = .int(Int64(health.offline))
             facts["at_min_isr"] = .int(Int64(health.atLeastInSync))
+            facts["under_min_isr"] = .int(Int64(health.underLeastInSync))
+            facts["reassigning"] = .int(0)
         }
         if asked.contains(.quorum) {
             facts.merge(self.controllers.facts(self.hosts)) { $1 }
         }
-        for (name, fact) in script?.facts ?? [:] where asked.contains(name == "lag_seconds" ? .lag : .replication) {
+        for (name, fact) in script?.facts ?? [:] where asked.contains(name.hasPrefix("lag_") ? .lag : .replication) {
             facts[name] = fact
         }
         return facts

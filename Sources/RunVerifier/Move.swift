@@ -198,7 +198,7 @@ struct Oracle: Sendable {
         var readsLag = false
         for (_, state) in plan.states {
             for text in state.conditions.map(\.text) {
-                readsLag = readsLag || text.contains("lag_seconds")
+                readsLag = readsLag || text.contains("lag_seconds") || text.contains("lag_messages")
                 numbers += text.split { !$0.isNumber }.compactMap { Int64($0) }
             }
         }
@@ -254,7 +254,10 @@ struct Oracle: Sendable {
                 "answered": .bool(true), "status": .int(option == 0 ? 200 : 500), "body": .string(""),
                 "problem": .string(""),
             ]
-        case .kafka(let ask): return ask.contains(.lag) ? ["lag_seconds": .int(self.lags[option])] : [:]
+        case .kafka(let ask):
+            // Behind in time and behind in records are one lag.
+            let lag = Fact.int(self.lags[option])
+            return ask.contains(.lag) ? ["lag_seconds": lag, "lag_messages": lag] : [:]
         case .tcp, .zookeeper: return [:]
         }
     }

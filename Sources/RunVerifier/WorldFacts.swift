@@ -106,12 +106,15 @@ extension WorldRules {
         var facts: [String: Fact] = [
             "answered": .bool(true), "serving": .bool(true), "problem": .string(""),
             "controller": .bool(self.brokers.first { world[$0].isLively } == index),
+            "cluster_id": .string(self.inventory.clusterID),
         ]
         if asked.contains(.replication) {
-            let (lacking, offline, least) = self.replication(world, of: index)
+            let (lacking, offline, least, under) = self.replication(world, of: index)
             facts["under_replicated"] = .int(Int64(lacking))
             facts["offline"] = .int(Int64(offline))
             facts["at_min_isr"] = .int(Int64(least))
+            facts["under_min_isr"] = .int(Int64(under))
+            facts["reassigning"] = .int(0)
         }
         if asked.contains(.quorum) {
             facts.merge(self.quorumFacts(world)) { $1 }
@@ -159,11 +162,14 @@ extension WorldRules {
     }
 
     /// One partition begins at each broker of the cluster, with its replicas on the next ones of the same datacenter.
-    func replication(_ world: AbstractWorld, of broker: Int) -> (lacking: Int, offline: Int, least: Int) {
+    func replication(
+        _ world: AbstractWorld,
+        of broker: Int
+    ) -> (lacking: Int, offline: Int, least: Int, under: Int) {
         let place = self.inventory.nodes[broker].datacenter
         let brokers = self.brokers.filter { self.inventory.nodes[$0].datacenter == place }
         let replicas = min(3, brokers.count)
-        var result = (lacking: 0, offline: 0, least: 0)
+        var result = (lacking: 0, offline: 0, least: 0, under: 0)
         for first in brokers.indices {
             let hosts = (0..<replicas).map { world[brokers[(first + $0) % brokers.count]] }
             let alive = hosts.count { $0.isLively }
@@ -171,6 +177,7 @@ extension WorldRules {
             result.lacking += inSync < replicas ? 1 : 0
             result.offline += alive == 0 ? 1 : 0
             result.least += inSync == 2 && replicas > 2 ? 1 : 0
+            result.under += inSync < 2 && replicas >= 2 ? 1 : 0
         }
         return result
     }

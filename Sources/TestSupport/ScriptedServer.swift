@@ -112,7 +112,11 @@ package final class ScriptedConnection {
     }
 
     package func send(_ text: String) {
-        var rest = Array(text.utf8)[...]
+        self.send(Array(text.utf8))
+    }
+
+    package func send(_ bytes: [UInt8]) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
                 Foundation.send(self.descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))

@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import ProbeKafka
 import ProbeZooKeeper
 package import Probes
 package import RunCore
@@ -16,10 +17,12 @@ package import SSHClient
 package struct LiveProbeRunner: ProbeRunner {
     /// How many targets are looked at at once.
     private static let width = 256
+    /// Of brokers fewer: what one of them tells of a large cluster is long.
+    private static let brokerWidth = 32
     /// For facts, which stand in front of a decision: a node that takes longer is unknown.
     private static let observationTimeout = Milliseconds.seconds(3)
 
-    private let prober: SocketProber
+    let prober: SocketProber
     private let client: SSHClient
     private let hosts = SSHHosts()
 
@@ -32,9 +35,14 @@ package struct LiveProbeRunner: ProbeRunner {
         guard !order.targets.isEmpty else {
             return [ProbeReport(target: nil, facts: await self.ask(order.question, of: nil, order.timeout))]
         }
-        return await self.each(order.targets) { target in
+        var width = Self.width
+        if case .kafka = order.question { width = Self.brokerWidth }
+        return await self.each(order.targets, atOnce: width) { target in
             guard let node = inventory[target] else {
                 return ["problem": .string("\(target) is not in the inventory")]
+            }
+            if case .kafka(let questions) = order.question {
+                return await self.askKafka(questions, of: node, in: inventory, order.timeout)
             }
             return await self.ask(order.question, of: node, order.timeout)
         }
@@ -52,7 +60,9 @@ package struct LiveProbeRunner: ProbeRunner {
             case .zookeeper(let ask):
                 let facts = await self.ask(.zookeeper(ask), of: node, Self.observationTimeout)
                 return Self.withHealth(facts)
-            case .http, .kafka, .ssh:
+            case .kafka(let ask):
+                return Self.withHealth(await self.askKafka(ask, of: node, in: inventory, Self.observationTimeout))
+            case .http, .ssh:
                 return ["problem": .string("the monitor of \(target) cannot be asked by this version")]
             }
         }
@@ -60,12 +70,13 @@ package struct LiveProbeRunner: ProbeRunner {
 
     private func each(
         _ targets: [NodeName],
+        atOnce width: Int = Self.width,
         _ look: @escaping @Sendable (NodeName) async -> [String: Fact]
     ) async -> [ProbeReport] {
         await withTaskGroup(of: (Int, ProbeReport).self) { group in
             var reports = [ProbeReport?](repeating: nil, count: targets.count)
             var next = 0
-            while next < min(Self.width, targets.count) {
+            while next < min(width, targets.count) {
                 let index = next
                 group.addTask { (index, ProbeReport(target: targets[index], facts: await look(targets[index]))) }
                 next += 1
@@ -91,8 +102,7 @@ package struct LiveProbeRunner: ProbeRunner {
         case (.http(let url, let port, let path), let node):
             await self.askHTTP(url: url, port: port, path: path, of: node, timeout)
         case (.ssh(let words), let node?): await self.askSSH(words, of: node, timeout)
-        case (.kafka, _): ["problem": .string("this version cannot ask Kafka yet")]
-        case (_, nil): ["problem": .string("the probe needs a target")]
+        case (.kafka, _), (_, nil): ["problem": .string("the probe needs a target")]
         }
     }
 

@@ -14,6 +14,7 @@ import WorldAdapters
 struct ProbeCommand: AsyncParsableCommand {
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case zookeeper
+        case kafka
         case tcp
         case http
         case ssh
@@ -24,6 +25,7 @@ struct ProbeCommand: AsyncParsableCommand {
         abstract: "Look at nodes as a runbook would, and show the typed result.",
         discussion: """
             selfheal probe zookeeper zk1 zk2
+            selfheal probe kafka role:kafka_broker --ask metadata --ask replication
             selfheal probe tcp role:kafka_broker --port broker
             selfheal probe http kafka1 --port 8080 --path /health
             selfheal probe ssh zk1 --command "df -P /"
@@ -47,7 +49,7 @@ struct ProbeCommand: AsyncParsableCommand {
 
     @Option(
         help:
-            "zookeeper: what to ask, one or several of \(ZooKeeperQuestion.allCases.map(\.rawValue).joined(separator: ", "))."
+            "What to ask; zookeeper: \(known(ZooKeeperQuestion.self)); kafka: \(known(KafkaQuestion.self))."
     )
     var ask: [String] = []
 
@@ -100,15 +102,9 @@ struct ProbeCommand: AsyncParsableCommand {
     private func question() throws -> ProbeOrder.Question {
         switch self.kind {
         case .zookeeper:
-            let words = self.ask.isEmpty ? ["srvr"] : self.ask
-            let questions = try words.map { word in
-                guard let question = ZooKeeperQuestion(rawValue: word) else {
-                    let known = ZooKeeperQuestion.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw ValidationError("'\(word)' is nothing to ask a ZooKeeper; it is one of \(known)")
-                }
-                return question
-            }
-            return .zookeeper(questions)
+            return .zookeeper(try self.questions(orElse: .srvr))
+        case .kafka:
+            return .kafka(try self.questions(orElse: .metadata))
         case .tcp:
             guard let port = self.port else {
                 throw ValidationError("'tcp' needs --port: a name such as client, or a number")
@@ -125,6 +121,20 @@ struct ProbeCommand: AsyncParsableCommand {
             }
             return .ssh(["sh", "-c", command])
         }
+    }
+
+    private func questions<Question: RawRepresentable & CaseIterable>(
+        orElse usual: Question
+    ) throws -> [Question] where Question.RawValue == String {
+        let questions = try self.ask.map { word in
+            guard let question = Question(rawValue: word) else {
+                throw ValidationError(
+                    "'\(word)' is nothing to ask of \(self.kind.rawValue); it is one of \(known(Question.self))"
+                )
+            }
+            return question
+        }
+        return questions.isEmpty ? [usual] : questions
     }
 
     private func nodes(in inventory: Inventory) throws -> [NodeName] {
@@ -173,6 +183,12 @@ struct ProbeCommand: AsyncParsableCommand {
         }
         return fact.text
     }
+}
+
+/// Every word there is for a question.
+private func known<Question: RawRepresentable & CaseIterable>(_: Question.Type) -> String
+where Question.RawValue == String {
+    Question.allCases.map(\.rawValue).joined(separator: ", ")
 }
 
 extension Fact {
