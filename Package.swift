@@ -79,6 +79,11 @@ let package = Package(
             ]
         ),
 
+        pure(
+            "RunbookTesting",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunSimulator", "CELExpressions"]
+        ),
+
         pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
 
         // Ports: what the executor needs and the world implements.
@@ -145,7 +150,7 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
+                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
                 "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
@@ -237,6 +242,13 @@ let package = Package(
             ]
         ),
         tests(
+            "RunbookTesting",
+            [
+                "RunPlan", "RunSimulator", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler",
+            ]
+        ),
+        tests(
             "RunVerifier",
             [
                 "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
@@ -267,7 +279,7 @@ let package = Package(
             name: "SchemaTests",
             dependencies: [
                 "TestSupport", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunbookLanguage",
-                "SelfhealConfiguration",
+                "SelfhealConfiguration", "RunSimulator", "RunbookTesting",
             ],
             swiftSettings: strict
         ),

@@ -55,6 +55,8 @@ package struct RehearsalResult: Hashable, Sendable {
     package var timeline: [TimelineEntry]
     /// The steps that were entered, in order.
     package var path: [StepKey]
+    /// What the run itself did, in order, for programs that look into it.
+    package var moments: [Moment]
     package var startedAt: Instant?
     package var endedAt: Instant
 
@@ -74,6 +76,28 @@ package struct RehearsalResult: Hashable, Sendable {
     /// From the start of the run to its end.
     package var duration: Milliseconds? {
         self.startedAt.map { self.endedAt.elapsed(since: $0) }
+    }
+}
+
+extension RehearsalResult {
+    /// Something that the run did.
+    package struct Moment: Hashable, Sendable {
+        package enum What: Hashable, Sendable {
+            case entered(StepKey)
+            /// `chosen` is the reason that a `choose` gave; `isAnswered` that a person's answer ended the step.
+            case left(StepKey, Outcome, chosen: String?, isAnswered: Bool)
+            /// Nobody for the target is the engine's own machine; the text is what a reader would call the command.
+            case sent(StepKey, NodeName?, String)
+            case told([String], Severity, String)
+        }
+
+        package var at: Instant
+        package var what: What
+
+        package init(at moment: Instant, what: What) {
+            self.at = moment
+            self.what = what
+        }
     }
 }
 

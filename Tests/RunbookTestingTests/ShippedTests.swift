@@ -1,0 +1,2 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
