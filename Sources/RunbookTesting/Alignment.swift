@@ -25,7 +25,10 @@ struct Alignment {
     /// Above what a person compares; beyond it only the beginnings are laid side by side.
     private static let cellLimit = 4_000_000
 
-    /// What has to be forgiven is least: a thing too much and a thing too few count alike.
+    /// A thing too few weighs more than one too much, so that a run that parts from its path is shown where it parted.
+    private static let missingCost = 3
+
+    /// What has to be forgiven is least.
     init(_ wanted: [Wanted], _ actual: [RehearsalResult.Moment.What]) {
         guard (wanted.count + 1) * (actual.count + 1) <= Self.cellLimit else {
             self.compareBeginnings(wanted, actual)
@@ -71,7 +74,7 @@ struct Alignment {
                     best = min(costs[(i + 1) * width + j], j < actual.count ? costs[i * width + j + 1] : .max)
                 } else {
                     if i < wanted.count {
-                        best = costs[(i + 1) * width + j] + 1
+                        best = costs[(i + 1) * width + j] + Self.missingCost
                     }
                     if j < actual.count {
                         best = min(best, costs[i * width + j + 1] + 1)

@@ -107,7 +107,7 @@ package struct TestFileReader {
         guard ScenarioFields(node, what: "a case", self.mistakes) != nil else {
             return []
         }
-        let whole = given.map { $0.overlaid(by: node) } ?? node
+        let whole = given.map { $0.given(to: node) } ?? node
         guard let table = node["table"] else {
             return self.test(whole, row: nil).map { [$0] } ?? []
         }
@@ -127,7 +127,7 @@ package struct TestFileReader {
             return nil
         }
         let own = self.refusing(["case", "table"], in: row.without(["row"]), "a row")
-        return self.test(whole.without(["table"]).overlaid(by: own), row: Spanned(name, at: node.span))
+        return self.test(whole.without(["table"]).given(to: own), row: Spanned(name, at: node.span))
     }
 
     private func test(_ node: YAMLNode, row: Spanned<String>?) -> TestCase? {

@@ -50,18 +50,21 @@ extension Plan {
     /// The steps of runbooks that are called are left to the tests of those. Left out, too, is what a step has in common with every other
     /// one: that it is cancelled, and that it is refused because a selection of the configuration has no node.
     package var transitions: [Transition] {
-        self.ownRegions.flatMap { region in
+        let all = self.ownRegions.flatMap { region in
             self[region].states.flatMap { state in
                 state.exits.map { exit, destination in
                     Transition(
                         step: state.step,
                         exit: exit,
-                        destination: self.text(of: destination, in: region),
+                        destination: self.text(of: destination, after: state, by: exit, in: region),
                         place: state.place
                     )
                 }
             }
         }
+        // The sort must be stable, which the language does not promise.
+        return all.enumerated().sorted { ($0.element.place.line, $0.offset) < ($1.element.place.line, $1.offset) }
+            .map(\.element)
     }
 
     /// The lists of steps that stand in the runbook itself, in the order of the file.
@@ -82,8 +85,16 @@ extension Plan {
         return found.sorted { $0.index < $1.index }
     }
 
-    private func text(of destination: Destination, in region: RegionID) -> String {
-        switch (destination, self[region].role) {
+    private func text(
+        of destination: Destination,
+        after state: PlanState,
+        by exit: Transition.Exit,
+        in region: RegionID
+    ) -> String {
+        if case .finish(let outcome, _) = state.action, exit == .finished {
+            return "the run ends \(outcome.rawValue)"
+        }
+        return switch (destination, self[region].role) {
         case (.state(let index), _): self[region].states[index].step.text
         case (.fail, .main), (.fail, .called): "the run fails"
         case (.fail, .loop): "the iteration fails"

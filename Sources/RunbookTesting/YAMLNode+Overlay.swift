@@ -23,6 +23,29 @@ extension YAMLNode {
         return YAMLNode(kind: .mapping(pairs), span: other.span, alias: other.alias)
     }
 
+    /// Lists of what befalls a world: a case adds to those that are given.
+    ///
+    /// Of two answers the later one counts, and of two mishaps the first one, so that the more particular stands last or first.
+    private static let adding = ["timeline", "answers", "commands"]
+
+    /// What a case or a row says, over what is given to it.
+    func given(to other: YAMLNode) -> YAMLNode {
+        guard let pairs = other.mapping else {
+            return self.overlaid(by: other)
+        }
+        let summed = pairs.map { pair in
+            guard Self.adding.contains(pair.key.text), let ours = self[pair.key.text]?.sequence,
+                let theirs = pair.value.sequence
+            else {
+                return pair
+            }
+            let isFirst = pair.key.text == "commands"
+            let sum = YAMLNode(kind: .sequence(isFirst ? theirs + ours : ours + theirs), span: pair.value.span)
+            return YAMLPair(key: pair.key, value: sum)
+        }
+        return self.overlaid(by: YAMLNode(kind: .mapping(summed), span: other.span, alias: other.alias))
+    }
+
     /// A mapping without some of its keys.
     func without(_ keys: [String]) -> YAMLNode {
         guard let pairs = self.mapping else {
