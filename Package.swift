@@ -150,8 +150,8 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
-                "Notifications",
+                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal",
+                "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
                 "LanguageServer",

@@ -16,7 +16,8 @@ extension Diagnostic {
         )
     }
 
-    package static func scenarioUnknownKey(_ key: String, in what: String, at span: SourceSpan, known: [String]) -> Self {
+    package static func scenarioUnknownKey(_ key: String, in what: String, at span: SourceSpan, known: [String]) -> Self
+    {
         Self(
             code: Code(601),
             severity: .error,

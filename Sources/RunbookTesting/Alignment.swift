@@ -25,8 +25,8 @@ struct Alignment {
     /// Above what a person compares; beyond it only the beginnings are laid side by side.
     private static let cellLimit = 4_000_000
 
-    /// A thing too few weighs more than one too much, so that a run that parts from its path is shown where it parted.
-    private static let missingCost = 3
+    /// Whatever can be met is met, however much stands between, so that a run is shown where it parted from its path.
+    private static let missingCost = 100_000
 
     /// What has to be forgiven is least.
     init(_ wanted: [Wanted], _ actual: [RehearsalResult.Moment.What]) {
@@ -50,12 +50,12 @@ struct Alignment {
             {
                 self.marks.append(.met(i))
                 (i, j) = (i + 1, j + 1)
-            } else if j < actual.count, costs[i * width + j + 1] + 1 == cost {
-                self.marks.append(.unexpected)
-                j += 1
-            } else {
+            } else if i < wanted.count, !isGap, costs[(i + 1) * width + j] + Self.missingCost == cost {
                 self.missing.append((i, j))
                 i += 1
+            } else {
+                self.marks.append(.unexpected)
+                j += 1
             }
         }
     }

@@ -162,7 +162,7 @@ struct Judge {
     }
 
     private mutating func judge(
-        _ list: [Spanned<Wanted>]?,
+        _ list: WantedList?,
         _ key: String,
         _ noun: String,
         _ comparison: inout Comparison,
@@ -172,8 +172,9 @@ struct Judge {
             return
         }
         let indices = self.result.moments.indices.filter { isMember(self.result.moments[$0].what) }
-        let alignment = Alignment(list.map(\.value), indices.map { self.result.moments[$0].what })
-        comparison.add(alignment, list.map(\.value), at: indices)
+        let wanted = list.elements.map(\.value)
+        let alignment = Alignment(wanted, indices.map { self.result.moments[$0].what })
+        comparison.add(alignment, wanted, at: indices)
         guard !alignment.isExact else {
             return
         }
@@ -181,11 +182,12 @@ struct Judge {
         let missing = alignment.missing.first
         let surprise = alignment.marks.firstIndex(of: .unexpected)
         if let missing, surprise.map({ missing.before <= $0 }) ?? true {
-            let next = indices.indices.contains(missing.before) ? self.text(at: indices[missing.before]) : "nothing more"
-            let wanted = list[missing.wanted]
+            let next =
+                indices.indices.contains(missing.before) ? self.text(at: indices[missing.before]) : "nothing more"
+            let wanted = list.elements[missing.wanted]
             self.fail("\(key): expected the \(noun) '\(wanted.value.text)', and there was \(next)", at: wanted.span)
         } else if let surprise {
-            self.fail("\(key): nobody expected \(self.text(at: indices[surprise]))", at: list.first?.span ?? self.span)
+            self.fail("\(key): nobody expected \(self.text(at: indices[surprise]))", at: list.span)
         }
     }
 

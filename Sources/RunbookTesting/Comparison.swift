@@ -33,7 +33,7 @@ struct Comparison {
         self.result = result
     }
 
-    /// - Parameter indices: where the things that happened stand among the moments of the rehearsal.
+    /// Takes in one list; `indices` say where the things that happened stand among the moments of the rehearsal.
     mutating func add(_ alignment: Alignment, _ wanted: [Wanted], at indices: [Int]) {
         for (index, mark) in zip(indices, alignment.marks) {
             switch mark {

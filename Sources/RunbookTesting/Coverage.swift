@@ -101,7 +101,7 @@ extension TestFile {
 
 extension Expectation {
     fileprivate var wanted: [Spanned<Wanted>] {
-        (self.path ?? []) + self.avoids + (self.commands ?? []) + (self.notices ?? [])
+        self.avoids + [self.path, self.commands, self.notices].flatMap { $0?.elements ?? [] }
     }
 }
 

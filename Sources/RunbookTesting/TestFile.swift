@@ -42,10 +42,10 @@ package struct Expectation: Hashable, Sendable {
     /// What the run's reason contains.
     package var reason: Spanned<String>?
     /// The steps that are entered, in order; nothing means any.
-    package var path: [Spanned<Wanted>]?
+    package var path: WantedList?
     package var avoids: [Spanned<Wanted>] = []
-    package var commands: [Spanned<Wanted>]?
-    package var notices: [Spanned<Wanted>]?
+    package var commands: WantedList?
+    package var notices: WantedList?
     /// From the start of the run to its end.
     package var endsWithin: Spanned<Milliseconds>?
     package var endsAfter: Spanned<Milliseconds>?
@@ -57,6 +57,12 @@ package struct Expectation: Hashable, Sendable {
     var isEmpty: Bool {
         self == Expectation()
     }
+}
+
+/// What happens in this order, and where the list stands.
+package struct WantedList: Hashable, Sendable {
+    package var elements: [Spanned<Wanted>]
+    package var span: SourceSpan
 }
 
 /// One element of a list of what is expected.

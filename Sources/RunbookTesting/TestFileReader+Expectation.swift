@@ -8,7 +8,7 @@ import RunbookYAML
 
 /// What stands below `expect`.
 extension TestFileReader {
-    /// - Parameter nodes: those of the case's cluster; nothing when they are not known, because the case is wrong elsewhere.
+    /// Reads it; `nodes` are those of the case's cluster, or nothing when they are not known because the case is wrong elsewhere.
     func expectation(_ node: YAMLNode, nodes: [NodeName]?) -> Expectation? {
         guard var fields = ScenarioFields(node, what: "'expect'", self.mistakes) else {
             return nil
@@ -19,7 +19,7 @@ extension TestFileReader {
         expectation.ending = ending.map { Spanned($0, at: node["outcome"]?.span ?? node.span) }
         expectation.reason = fields.text("reason").map { Spanned($0, at: node["reason"]?.span ?? node.span) }
         expectation.path = self.list("path", &fields, self.step)
-        expectation.avoids = self.list("avoids", &fields, self.step) ?? []
+        expectation.avoids = self.list("avoids", &fields, self.step)?.elements ?? []
         expectation.commands = self.list("commands", &fields) { self.command($0, nodes) }
         expectation.notices = self.list("notices", &fields, self.notice)
         expectation.endsWithin = self.length("ends_within", &fields)
@@ -39,7 +39,7 @@ extension TestFileReader {
         _ key: String,
         _ fields: inout ScenarioFields,
         _ read: (YAMLNode) -> Wanted?
-    ) -> [Spanned<Wanted>]? {
+    ) -> WantedList? {
         guard let node = fields.take(key) else {
             return nil
         }
@@ -47,10 +47,11 @@ extension TestFileReader {
             self.mistakes.report(.scenarioShape("'\(key)'", needed: "a list", found: node))
             return nil
         }
-        return elements.compactMap { element in
+        let wanted = elements.compactMap { element in
             let wanted = element.scalar?.text == "..." ? .gap : read(element)
             return wanted.map { Spanned($0, at: element.span) }
         }
+        return WantedList(elements: wanted, span: node.span)
     }
 
     private func step(_ node: YAMLNode) -> Wanted? {

@@ -8,7 +8,7 @@ import RunbookSource
 
 /// The report for people.
 extension TestReport {
-    /// - Parameter isVerbose: whether cases that passed are shown with what happened, too.
+    /// Cases that failed are shown with what happened; when it is verbose, those that passed, too.
     package func text(isVerbose: Bool = false) -> String {
         var lines: [String] = []
         for file in self.files {

@@ -212,7 +212,8 @@ extension Expression {
         !self.reads.isEmpty
             || self.cel.referencedPaths.contains { reference in
                 let isResult = reference.path.contains { ["result", "results", "items"].contains($0) }
-                return isResult && (reference.root == "steps" || reference.root == "result" || reference.root == "results")
+                return isResult
+                    && (reference.root == "steps" || reference.root == "result" || reference.root == "results")
             }
     }
 }

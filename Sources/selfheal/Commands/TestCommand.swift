@@ -57,9 +57,12 @@ struct TestCommand: ParsableCommand {
             try self.exit(by: first)
             return
         }
-        try FileWatch(first.watched).forEachChange { _ in
-            Terminal.say("")
+        let watch = try FileWatch(first.watched)
+        let notice = "\nwatching \(first.watched.count.counted("file")); Ctrl-C ends it"
+        Terminal.say(notice)
+        try watch.forEachChange { _ in
             _ = self.test(files)
+            Terminal.say(notice)
         }
     }
 
