@@ -20,10 +20,11 @@ extension TestReport {
                 lines.append(file.mistakes.isEmpty ? "  no case was run" : "  not run: the file has mistakes")
             }
         }
-        for coverage in self.coverage {
-            lines += [""] + coverage.lines
+        for part in self.coverage.map(\.lines) + [[self.summary]] {
+            // A case that failed ends with a blank line of its own.
+            lines += (lines.last == "" ? [] : [""]) + part
         }
-        return (lines + ["", self.summary]).joined(separator: "\n")
+        return lines.joined(separator: "\n")
     }
 
     package var summary: String {

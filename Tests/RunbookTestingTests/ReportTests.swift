@@ -25,7 +25,7 @@ import Testing
 
     @Test func `a case that fails shows what was expected beside what happened`() throws {
         let report = try Tried.run(Self.tests, of: Tried.firstRunbook())
-        let text = report.text().split(separator: "\n", omittingEmptySubsequences: false).prefix(19).joined(
+        let text = report.text().split(separator: "\n", omittingEmptySubsequences: false).prefix(18).joined(
             separator: "\n"
         )
         #expect(
@@ -47,7 +47,6 @@ import Testing
                         ...                  │ T+1m10s210ms give_up
                       - zk3: start zookeeper │              –
                       + succeeded            │ T+1m10s210ms escalated: denied by ada
-
 
                 runbook.yaml: 7 of 23 transitions walked, never walked:
                 """
