@@ -60,6 +60,28 @@ package struct RehearsalResult: Hashable, Sendable {
     package var startedAt: Instant?
     package var endedAt: Instant
 
+    package init(
+        scenario: String,
+        runbook: String,
+        seed: UInt64,
+        ending: Ending,
+        timeline: [TimelineEntry],
+        path: [StepKey],
+        moments: [Moment] = [],
+        startedAt: Instant?,
+        endedAt: Instant
+    ) {
+        self.scenario = scenario
+        self.runbook = runbook
+        self.seed = seed
+        self.ending = ending
+        self.timeline = timeline
+        self.path = path
+        self.moments = moments
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+    }
+
     package var outcome: RunOutcome? {
         if case .ended(let outcome, _) = self.ending { outcome } else { nil }
     }

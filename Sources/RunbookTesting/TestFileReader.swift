@@ -50,8 +50,14 @@ package struct TestFileReader {
         guard var fields = ScenarioFields(root, what: "the file of tests", self.mistakes) else {
             return nil
         }
+        let cure = "write tests: RUNBOOK.yaml, the file beside this one"
+        guard Self.isTestFile(root) else {
+            // It is something else: what it has of its own is no mistake of its author.
+            self.mistakes.report(.scenarioMissing("tests", in: "the file of tests", at: root.span, help: cure))
+            return nil
+        }
         defer { fields.finish() }
-        let runbook = fields.require("tests", because: "write tests: RUNBOOK.yaml, the file beside this one").flatMap {
+        let runbook = fields.require("tests", because: cure).flatMap {
             node in fields.text(of: node, "tests").map { Spanned($0, at: node.span) }
         }
         _ = fields.text("title")

@@ -16,8 +16,11 @@ extension TestReport {
             for test in file.cases {
                 lines += test.lines(isVerbose: isVerbose)
             }
-            if file.cases.isEmpty {
-                lines.append(file.mistakes.isEmpty ? "  no case was run" : "  not run: the file has mistakes")
+            if file.cases.isEmpty, file.mistakes.isEmpty {
+                lines.append("  no case was run")
+            }
+            for mistake in file.mistakes {
+                lines.append("  – not run: \(mistake.span.path):\(mistake.span.start.line): \(mistake.message)")
             }
         }
         for part in self.coverage.map(\.lines) + [[self.summary]] {
@@ -32,7 +35,10 @@ extension TestReport {
         let failed = self.failed == 0 ? "none failed" : "\(self.failed) failed"
         let never = self.neverWalked
         let transitions = never == 1 ? "1 transition was" : "\(never) transitions were"
+        let mistaken = self.files.count { !$0.mistakes.isEmpty }
+        let files = mistaken == 1 ? "1 file has mistakes" : "\(mistaken) files have mistakes"
         return "\(passed) of \(self.cases.count) cases passed, \(failed)"
+            + (mistaken == 0 ? "" : "; \(files)")
             + (never == 0 ? "" : "; \(transitions) never walked")
     }
 }

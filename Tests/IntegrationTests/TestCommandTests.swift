@@ -117,3 +117,29 @@ extension IntegrationTests {
         }
     }
 }
+
+extension IntegrationTests {
+    /// `selfheal simulate --runs`.
+    @Suite struct ManyRehearsalTests {
+        private static let scenario = "examples/scenarios/quorum_down.yaml"
+        private static let runbook = "runbooks/zookeeper_quorum_loss.yaml"
+
+        @Test func `many rehearsals show the distribution, the same each time`() async throws {
+            let words = ["simulate", Self.runbook, "--scenario", Self.scenario, "--runs", "20"]
+            let first = try await Selfheal.run(words)
+            #expect(first.status == 0 && first.output.contains("ended well    20 (100.0 %)"), "\(first)")
+            #expect(first.output.contains("P50 ") && first.output.contains("P99 "), "\(first)")
+            let second = try await Selfheal.run(words)
+            #expect(second.output == first.output)
+            let compared = try await Selfheal.run(words + ["--compare", Self.runbook])
+            #expect(compared.status == 0 && compared.output.contains("\nP95"), "\(compared)")
+        }
+
+        @Test func `numbers that make no sense are asked wrongly`() async throws {
+            for words in [["--runs", "0"], ["--compare", Self.runbook]] {
+                let outcome = try await Selfheal.run(["simulate", Self.runbook, "--scenario", Self.scenario] + words)
+                #expect(outcome.status == 2, "\(outcome)")
+            }
+        }
+    }
+}
