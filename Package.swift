@@ -81,6 +81,10 @@ let package = Package(
 
         // Decides what the daemon watches, starts and holds back.
         pure("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
+        pure(
+            "RunbookTesting",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunSimulator", "CELExpressions"]
+        ),
 
         pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
 
@@ -161,8 +165,8 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
-                "Notifications",
+                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal",
+                "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
                 "LanguageServer", "ClusterWatch", "SelfhealDaemon",
@@ -268,6 +272,13 @@ let package = Package(
             ]
         ),
         tests(
+            "RunbookTesting",
+            [
+                "RunPlan", "RunSimulator", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
+                "RunbookCompiler",
+            ]
+        ),
+        tests(
             "RunVerifier",
             [
                 "RunCore", "RunPlan", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage",
@@ -303,7 +314,7 @@ let package = Package(
             name: "SchemaTests",
             dependencies: [
                 "TestSupport", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunbookLanguage",
-                "SelfhealConfiguration",
+                "SelfhealConfiguration", "RunSimulator", "RunbookTesting",
             ],
             swiftSettings: strict
         ),

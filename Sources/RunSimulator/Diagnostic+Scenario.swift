@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import RunVocabulary
-import RunbookSource
-import RunbookYAML
+package import RunbookSource
+package import RunbookYAML
 
 /// Mistakes in a scenario, and rehearsals that cannot be carried to an end.
 extension Diagnostic {
-    static func scenarioShape(_ what: String, needed: String, found node: YAMLNode) -> Self {
+    package static func scenarioShape(_ what: String, needed: String, found node: YAMLNode) -> Self {
         Self(
             code: Code(600),
             severity: .error,
@@ -16,7 +16,8 @@ extension Diagnostic {
         )
     }
 
-    static func scenarioUnknownKey(_ key: String, in what: String, at span: SourceSpan, known: [String]) -> Self {
+    package static func scenarioUnknownKey(_ key: String, in what: String, at span: SourceSpan, known: [String]) -> Self
+    {
         Self(
             code: Code(601),
             severity: .error,
@@ -27,7 +28,7 @@ extension Diagnostic {
         )
     }
 
-    static func scenarioMissing(_ key: String, in what: String, at span: SourceSpan, help: String?) -> Self {
+    package static func scenarioMissing(_ key: String, in what: String, at span: SourceSpan, help: String?) -> Self {
         Self(code: Code(602), severity: .error, message: "\(what) needs '\(key)'", span: span, help: help)
     }
 
@@ -83,7 +84,7 @@ extension Diagnostic {
         )
     }
 
-    static func scenarioUnknownNode(_ name: String, at span: SourceSpan, known: [String]) -> Self {
+    package static func scenarioUnknownNode(_ name: String, at span: SourceSpan, known: [String]) -> Self {
         Self(
             code: Code(607),
             severity: .error,
@@ -208,6 +209,16 @@ extension Diagnostic {
             span: span,
             help: help,
             slip: DidYouMean.slip(for: question, among: asked)
+        )
+    }
+
+    static func mishapOfNoStep(_ step: String, _ runbook: String, at span: SourceSpan, known: [String]) -> Self {
+        Self(
+            code: Code(630),
+            severity: .warning,
+            message: "runbook '\(runbook)' has no step '\(step)' whose commands could go wrong",
+            span: span,
+            help: DidYouMean.help(for: step, among: known) ?? "it has \(known.joined(separator: ", "))"
         )
     }
 

@@ -3,7 +3,7 @@
 
 import RunCore
 import RunPlan
-import RunVocabulary
+package import RunVocabulary
 
 /// What the machine asks for, carried out in the pretend world.
 extension Rehearsal {
@@ -31,6 +31,7 @@ extension Rehearsal {
 
     mutating func begin(_ act: Act) {
         self.handle(.began(act.effect, at: self.now))
+        self.trace(.sent(act.step, act.target, act.summary))
         self.note(.act, step: act.step, target: act.target, act.line)
         let performance = self.world.send(act)
         var underWay = ActUnderWay(act: act, report: performance.report, happens: performance.happens)
@@ -96,6 +97,7 @@ extension Rehearsal {
 
     private mutating func tell(_ notice: Notice) {
         let channels = notice.channels.joined(separator: ", ")
+        self.trace(.told(notice.channels, notice.severity, notice.message))
         self.note(.notice, step: notice.step, "\(notice.severity.rawValue) to \(channels): \(notice.message)")
         self.queue.add(.told(notice), at: self.now + self.generator.length(in: self.scenario.durations.notice))
     }
@@ -139,6 +141,7 @@ extension Rehearsal {
             self.note(.step, step: choice.step, "leads to \(key), because \(choice.because)")
         }
         self.path.append(key)
+        self.trace(.entered(key))
         self.verbs[key] = (verb, self.now)
         switch verb {
         // What these do is said by a line of its own.
@@ -162,6 +165,8 @@ extension Rehearsal {
 
     private mutating func leave(_ key: StepKey, _ outcome: Outcome, _ reason: String?) {
         let entered = self.verbs.removeValue(forKey: key)
+        let chosen = self.choice?.step == key ? self.choice?.because : nil
+        self.trace(.left(key, outcome, chosen: chosen, isAnswered: self.isHandlingVote))
         if outcome == .skipped, let last = self.timeline.last, last.step == key, last.kind == .step {
             self.timeline.removeLast()
         }
@@ -185,7 +190,7 @@ extension Act {
 
 extension StepKey {
     /// The step's own name, without the loops around it and the count of visits.
-    fileprivate var stepName: StepName {
+    package var stepName: StepName {
         let last = self.text.split(separator: "/").last ?? ""
         return StepName(String(last.prefix { $0 != "#" }))
     }

@@ -52,6 +52,9 @@ package struct Rehearsal: Sendable {
     var gates: [StepKey: Gate] = [:]
     var timeline: [TimelineEntry] = []
     var path: [StepKey] = []
+    private var moments: [RehearsalResult.Moment] = []
+    /// Whether a person's answer is being taken in, which tells a gate that was answered from one that was not.
+    private(set) var isHandlingVote = false
     var verbs: [StepKey: (verb: String, since: Instant)] = [:]
     /// What a `choose` decided, until the step that it leads to is entered.
     var choice: (step: StepKey, because: String)?
@@ -102,7 +105,7 @@ package struct Rehearsal: Sendable {
             return (nil, diagnostics + [.noTrigger(plan.runbook, at: scenario.span)])
         }
         var rehearsal = Rehearsal(plan: plan, scenario: scenario, seed: seed, parameters: parameters)
-        diagnostics += rehearsal.emptySelections() + rehearsal.unaskedAnswers()
+        diagnostics += rehearsal.emptySelections() + rehearsal.unaskedAnswers() + rehearsal.strayMishaps()
         rehearsal.walk()
         diagnostics += rehearsal.problem.map { [$0] } ?? []
         return (rehearsal.result, diagnostics)
@@ -213,6 +216,7 @@ package struct Rehearsal: Sendable {
             return
         }
         self.machine = nil
+        self.isHandlingVote = if case .voted = event { true } else { false }
         do {
             let effects = try machine.handle(event)
             self.machine = machine
@@ -239,6 +243,10 @@ package struct Rehearsal: Sendable {
         self.timeline.append(TimelineEntry(at: self.now, kind, step: step, target: target, text))
     }
 
+    mutating func trace(_ what: RehearsalResult.Moment.What) {
+        self.moments.append(RehearsalResult.Moment(at: self.now, what: what))
+    }
+
     private mutating func recordWorld() {
         for note in self.world.takeNotes() {
             self.timeline.append(TimelineEntry(at: note.at, note.isHarm ? .harm : .world, note.text))
@@ -253,6 +261,7 @@ package struct Rehearsal: Sendable {
             ending: self.ending ?? .unfinished(waitsFor: []),
             timeline: self.timeline,
             path: self.path,
+            moments: self.moments,
             startedAt: self.startedAt,
             endedAt: self.now
         )
@@ -307,6 +316,13 @@ package struct Rehearsal: Sendable {
     private func unaskedAnswers() -> [Diagnostic] {
         Scenario.Answer.strangers(among: self.scenario.answers, to: self.plan).map { answer, asked in
             .answerToNothing(answer.question.text, self.plan.runbook, at: answer.span, asked: asked)
+        }
+    }
+
+    private func strayMishaps() -> [Diagnostic] {
+        let names = self.plan.states.map(\.state.step.text)
+        return self.scenario.mishaps.compactMap(\.step).filter { !names.contains($0.value) }.map { step in
+            .mishapOfNoStep(step.value, self.plan.runbook, at: step.span, known: names)
         }
     }
 

@@ -218,13 +218,16 @@ extension Scenario {
         }
 
         package var verb: String
+        /// The step whose commands they are; nothing means any.
+        package var step: Spanned<String>?
         package var node: NodeName
         package var kind: Kind
         /// How many times; nothing means always.
         package var times: Int?
 
-        package init(verb: String, node: NodeName, kind: Kind, times: Int?) {
+        package init(verb: String, step: Spanned<String>? = nil, node: NodeName, kind: Kind, times: Int?) {
             self.verb = verb
+            self.step = step
             self.node = node
             self.kind = kind
             self.times = times

@@ -1,29 +1,31 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
-import RunVocabulary
-import RunbookSource
-import RunbookYAML
+package import RunVocabulary
+package import RunbookSource
+package import RunbookYAML
 
 /// Collects what is wrong with a scenario while it is read.
-final class ScenarioMistakes {
-    private(set) var diagnostics: [Diagnostic] = []
+package final class ScenarioMistakes {
+    package private(set) var diagnostics: [Diagnostic] = []
 
-    func report(_ diagnostic: Diagnostic) {
+    package init() {}
+
+    package func report(_ diagnostic: Diagnostic) {
         self.diagnostics.append(diagnostic)
     }
 }
 
 /// Takes the values of one mapping of a scenario by key, and says at the end which keys nobody knew.
-struct ScenarioFields {
-    let what: String
-    let span: SourceSpan
+package struct ScenarioFields {
+    package let what: String
+    package let span: SourceSpan
     private let pairs: [YAMLPair]
     private let mistakes: ScenarioMistakes
     private var known: [String] = []
 
     /// Nothing, and a diagnostic, when the node is no mapping; a value left out is an empty one.
-    init?(_ node: YAMLNode, what: String, _ mistakes: ScenarioMistakes) {
+    package init?(_ node: YAMLNode, what: String, _ mistakes: ScenarioMistakes) {
         self.what = what
         self.span = node.span
         self.mistakes = mistakes
@@ -36,16 +38,16 @@ struct ScenarioFields {
         }
     }
 
-    mutating func take(_ key: String) -> YAMLNode? {
+    package mutating func take(_ key: String) -> YAMLNode? {
         self.pair(key)?.value
     }
 
-    mutating func pair(_ key: String) -> YAMLPair? {
+    package mutating func pair(_ key: String) -> YAMLPair? {
         self.known.append(key)
         return self.pairs.first { $0.key.text == key }
     }
 
-    mutating func require(_ key: String, because help: String? = nil) -> YAMLNode? {
+    package mutating func require(_ key: String, because help: String? = nil) -> YAMLNode? {
         guard let node = self.take(key) else {
             self.mistakes.report(.scenarioMissing(key, in: self.what, at: self.span, help: help))
             return nil
@@ -53,7 +55,7 @@ struct ScenarioFields {
         return node
     }
 
-    func finish() {
+    package func finish() {
         for pair in self.pairs where !self.known.contains(pair.key.text) {
             self.mistakes.report(
                 .scenarioUnknownKey(pair.key.text, in: self.what, at: pair.key.span, known: self.known)
@@ -63,11 +65,11 @@ struct ScenarioFields {
 
     // MARK: Shapes
 
-    mutating func text(_ key: String) -> String? {
+    package mutating func text(_ key: String) -> String? {
         self.take(key).flatMap { self.text(of: $0, key) }
     }
 
-    func text(of node: YAMLNode, _ key: String) -> String? {
+    package func text(of node: YAMLNode, _ key: String) -> String? {
         guard let scalar = node.scalar, !node.isNull else {
             self.mistakes.report(.scenarioShape("'\(key)'", needed: "text", found: node))
             return nil
@@ -76,21 +78,21 @@ struct ScenarioFields {
     }
 
     /// A list of texts; a single text is a list of one.
-    mutating func texts(_ key: String) -> [(text: String, span: SourceSpan)]? {
+    package mutating func texts(_ key: String) -> [(text: String, span: SourceSpan)]? {
         self.take(key).map { self.texts(of: $0, key) }
     }
 
-    func texts(of node: YAMLNode, _ key: String) -> [(text: String, span: SourceSpan)] {
+    package func texts(of node: YAMLNode, _ key: String) -> [(text: String, span: SourceSpan)] {
         (node.sequence ?? [node]).compactMap { element in
             self.text(of: element, key).map { ($0, element.span) }
         }
     }
 
-    mutating func int(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
+    package mutating func int(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
         self.take(key).flatMap { self.int(of: $0, key, in: range) }
     }
 
-    func int(of node: YAMLNode, _ key: String, in range: ClosedRange<Int64>) -> Int64? {
+    package func int(of node: YAMLNode, _ key: String, in range: ClosedRange<Int64>) -> Int64? {
         guard case .int(let value) = node.scalar?.resolved else {
             self.mistakes.report(.scenarioShape("'\(key)'", needed: "a whole number", found: node))
             return nil
@@ -102,7 +104,7 @@ struct ScenarioFields {
         return value
     }
 
-    mutating func bool(_ key: String) -> Bool? {
+    package mutating func bool(_ key: String) -> Bool? {
         guard let node = self.take(key) else {
             return nil
         }
@@ -113,7 +115,7 @@ struct ScenarioFields {
         return value
     }
 
-    mutating func word<Word: RawRepresentable & CaseIterable>(
+    package mutating func word<Word: RawRepresentable & CaseIterable>(
         _ key: String,
         _ type: Word.Type = Word.self
     ) -> Word? where Word.RawValue == String {
@@ -129,11 +131,11 @@ struct ScenarioFields {
         return word
     }
 
-    mutating func duration(_ key: String) -> Milliseconds? {
+    package mutating func duration(_ key: String) -> Milliseconds? {
         self.take(key).flatMap { self.duration(of: $0, key) }
     }
 
-    func duration(of node: YAMLNode, _ key: String) -> Milliseconds? {
+    package func duration(of node: YAMLNode, _ key: String) -> Milliseconds? {
         guard let text = self.text(of: node, key) else {
             return nil
         }
@@ -145,7 +147,7 @@ struct ScenarioFields {
     }
 
     /// `30s`, or `{ min: 20s, max: 1m }`.
-    mutating func length(_ key: String) -> ClosedRange<Milliseconds>? {
+    package mutating func length(_ key: String) -> ClosedRange<Milliseconds>? {
         guard let node = self.take(key) else {
             return nil
         }
@@ -168,7 +170,7 @@ struct ScenarioFields {
         return least...most
     }
 
-    mutating func elements(_ key: String) -> [YAMLNode] {
+    package mutating func elements(_ key: String) -> [YAMLNode] {
         guard let node = self.take(key) else {
             return []
         }
@@ -180,7 +182,7 @@ struct ScenarioFields {
     }
 
     /// The pairs of a mapping whose keys are names.
-    mutating func named(_ key: String) -> [YAMLPair] {
+    package mutating func named(_ key: String) -> [YAMLPair] {
         guard let node = self.take(key), !node.isNull else {
             return []
         }

@@ -14,25 +14,61 @@ package struct ScenarioReader {
     private static let paces = Milliseconds.seconds(1)...Milliseconds.minutes(24 * 60)
     private static let limits = Milliseconds.seconds(1)...Milliseconds.minutes(30 * 24 * 60)
 
+    /// What holds the scenario: a file of its own, or something that says more besides.
+    package struct Form: Hashable, Sendable {
+        /// As messages call it.
+        package var what: String
+        /// The key of its name.
+        package var nameKey: String
+        /// Keys that somebody else reads.
+        package var otherKeys: [String]
+        /// What to do when the name is missing.
+        package var help: String
+
+        package init(what: String, nameKey: String, otherKeys: [String], help: String) {
+            self.what = what
+            self.nameKey = nameKey
+            self.otherKeys = otherKeys
+            self.help = help
+        }
+
+        package static let file = Form(
+            what: "the scenario",
+            nameKey: "scenario",
+            otherKeys: [],
+            help: "a scenario begins with 'scenario: NAME'"
+        )
+    }
+
     let mistakes = ScenarioMistakes()
+    private let form: Form
+
+    private init(_ form: Form) {
+        self.form = form
+    }
 
     /// - Returns: no scenario when something is wrong with it, because a rehearsal of another world would mislead.
-    package static func read(_ root: YAMLNode) -> (scenario: Scenario?, diagnostics: [Diagnostic]) {
-        let reader = ScenarioReader()
+    package static func read(
+        _ root: YAMLNode,
+        as form: Form = .file
+    ) -> (scenario: Scenario?, diagnostics: [Diagnostic]) {
+        let reader = ScenarioReader(form)
         let scenario = reader.scenario(root)
         let diagnostics = reader.mistakes.diagnostics.inSourceOrder()
         return (diagnostics.hasErrors ? nil : scenario, diagnostics)
     }
 
     private func scenario(_ root: YAMLNode) -> Scenario? {
-        guard var fields = ScenarioFields(root, what: "the scenario", self.mistakes) else {
+        guard var fields = ScenarioFields(root, what: self.form.what, self.mistakes) else {
             return nil
         }
         defer { fields.finish() }
-        let help = "a scenario begins with 'scenario: NAME'"
-        let name = fields.require("scenario", because: help)
+        for key in self.form.otherKeys {
+            _ = fields.take(key)
+        }
+        let name = fields.require(self.form.nameKey, because: self.form.help)
         var scenario = Scenario(
-            name: name.flatMap { fields.text(of: $0, "scenario") } ?? "",
+            name: name.flatMap { fields.text(of: $0, self.form.nameKey) } ?? "",
             span: name?.span ?? root.span
         )
         scenario.title = fields.text("title")
@@ -244,6 +280,9 @@ package struct ScenarioReader {
         }
         defer { fields.finish() }
         let verb: CommandVerb = fields.word("do") ?? .any
+        let step = fields.take("step").flatMap { value in
+            fields.text(of: value, "step").map { Spanned($0, at: value.span) }
+        }
         let target = fields.require("on", because: "name the node: on: kafka3").flatMap { value in
             self.known(fields.texts(of: value, "on"), nodes).first
         }
@@ -267,7 +306,9 @@ package struct ScenarioReader {
             }
             times = Int(count)
         }
-        return target.map { Scenario.Mishap(verb: verb.rawValue, node: $0, kind: kind, times: times) }
+        return target.map {
+            Scenario.Mishap(verb: verb.rawValue, step: step, node: $0, kind: kind, times: times)
+        }
     }
 
     private func monitors(_ node: YAMLNode) -> Scenario.Monitors {

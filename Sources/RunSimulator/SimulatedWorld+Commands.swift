@@ -4,6 +4,7 @@
 package import RunCore
 import RunPlan
 package import RunVocabulary
+import RunbookSource
 
 extension SimulatedWorld {
     /// How a command will go, decided when it is sent.
@@ -131,6 +132,7 @@ extension SimulatedWorld {
             let index = self.mishaps.firstIndex(where: { mishap in
                 mishap.node == target && mishap.times != 0
                     && (mishap.verb == verb || mishap.verb == Scenario.Mishap.anyVerb)
+                    && (mishap.step.map { act.step.stepName == StepName($0.value) } ?? true)
             })
         else {
             return nil

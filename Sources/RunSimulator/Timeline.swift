@@ -55,8 +55,32 @@ package struct RehearsalResult: Hashable, Sendable {
     package var timeline: [TimelineEntry]
     /// The steps that were entered, in order.
     package var path: [StepKey]
+    /// What the run itself did, in order, for programs that look into it.
+    package var moments: [Moment]
     package var startedAt: Instant?
     package var endedAt: Instant
+
+    package init(
+        scenario: String,
+        runbook: String,
+        seed: UInt64,
+        ending: Ending,
+        timeline: [TimelineEntry],
+        path: [StepKey],
+        moments: [Moment] = [],
+        startedAt: Instant?,
+        endedAt: Instant
+    ) {
+        self.scenario = scenario
+        self.runbook = runbook
+        self.seed = seed
+        self.ending = ending
+        self.timeline = timeline
+        self.path = path
+        self.moments = moments
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+    }
 
     package var outcome: RunOutcome? {
         if case .ended(let outcome, _) = self.ending { outcome } else { nil }
@@ -74,6 +98,28 @@ package struct RehearsalResult: Hashable, Sendable {
     /// From the start of the run to its end.
     package var duration: Milliseconds? {
         self.startedAt.map { self.endedAt.elapsed(since: $0) }
+    }
+}
+
+extension RehearsalResult {
+    /// Something that the run did.
+    package struct Moment: Hashable, Sendable {
+        package enum What: Hashable, Sendable {
+            case entered(StepKey)
+            /// `chosen` is the reason that a `choose` gave; `isAnswered` that a person's answer ended the step.
+            case left(StepKey, Outcome, chosen: String?, isAnswered: Bool)
+            /// Nobody for the target is the engine's own machine; the text is what a reader would call the command.
+            case sent(StepKey, NodeName?, String)
+            case told([String], Severity, String)
+        }
+
+        package var at: Instant
+        package var what: What
+
+        package init(at moment: Instant, what: What) {
+            self.at = moment
+            self.what = what
+        }
     }
 }
 

@@ -6,6 +6,7 @@ import RunPlan
 import RunbookCompiler
 import RunbookLanguage
 import RunbookSource
+import RunbookTesting
 import RunbookYAML
 import SelfhealConfiguration
 import Synchronization
@@ -42,12 +43,15 @@ struct RunbookFile {
         }
     }
 
-    /// Like ``load(_:)``; a file that is a configuration is checked as one.
+    /// Like ``load(_:)``; a file that is a configuration, or one of tests, is checked as such.
     static func loadToCheck(_ path: String) -> RunbookFile {
         guard case .success(let bytes) = TextFile.read(path) else {
             return self.load(path)
         }
         let document = YAMLDocument.parse(path: path, bytes: bytes, features: .configuration)
+        if let root = document.root, TestFileReader.isTestFile(root), root["runbook"] == nil {
+            return self.checkTests(path)
+        }
         guard let root = document.root, root["cluster"] != nil, root["runbook"] == nil, root["steps"] == nil else {
             return self.load(path)
         }
@@ -62,6 +66,21 @@ struct RunbookFile {
             diagnostics: loaded.diagnostics,
             plan: nil,
             configurationSummary: self.summary(loaded.configuration, loaded.incomplete)
+        )
+    }
+
+    private static func checkTests(_ path: String) -> RunbookFile {
+        let loaded = LoadedTests.load(path)
+        var diagnostics = loaded.diagnostics
+        if let tests = loaded.tests, let plan = loaded.plan {
+            diagnostics += tests.problems(against: plan)
+        }
+        return RunbookFile(
+            file: loaded.files.first ?? SourceFile(path: path, text: ""),
+            diagnostics: diagnostics.inSourceOrder(),
+            plan: nil,
+            configurationSummary: "tests\(loaded.tests.map { ", \($0.cases.count.counted("case"))" } ?? ""), ",
+            called: Array(loaded.files.dropFirst())
         )
     }
 

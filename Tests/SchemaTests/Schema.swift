@@ -65,7 +65,7 @@ struct Schema {
         }
         let list = argument.arrayValue ?? []
         switch keyword {
-        case "$schema", "$defs", "title", "description", "additionalProperties": return []
+        case "$schema", "$defs", "title", "description", "additionalProperties", "default", "examples": return []
         case "$ref":
             guard let target = argument.stringValue.flatMap({ self.definition($0) }) else {
                 return ["\(path): dangling \(argument.text)"]

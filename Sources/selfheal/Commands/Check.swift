@@ -16,7 +16,7 @@ struct Check: ParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        abstract: "Find every mistake in runbooks, and in a configuration.",
+        abstract: "Find every mistake in runbooks, in their tests, and in a configuration.",
         discussion: """
             Exit status: 0 when there is no error, 1 when there is one, 2 when no file was named. \
             With --watch it goes on until Ctrl-C.

@@ -19,6 +19,9 @@ struct Simulate: ParsableCommand {
             Not rehearsed is what a live engine does around a run: the first gate of a triggered run with 'autonomy: approve', \
             cool-down, limits and locks.
 
+            With --runs it is rehearsed with as many seeds, from --seed on, and the distribution is printed: how often it ends well, how \
+            long it takes, which ways it takes.
+
             Exit status: 0 when the run succeeded or was not needed and no data was harmed, 1 otherwise, 2 when asked wrongly.
             """
     )
@@ -35,8 +38,29 @@ struct Simulate: ParsableCommand {
     @Option(name: .customLong("param"), help: "A parameter of the run, as name=value; may be given several times.")
     var parameters: [String] = []
 
-    @Option(help: "How the timeline is printed.")
+    @Option(help: "How many seeds to rehearse with, and to print the distribution of; one shows the timeline.")
+    var runs = 1
+
+    @Option(help: "Another version of the runbook, whose figures are printed beside; --runs says of how many.")
+    var compare: String?
+
+    @Option(help: "How it is printed.")
     var format = OutputFormat.text
+
+    /// Hours of computing; whoever needs more asks for another --seed.
+    private static let runLimit = 1_000_000
+
+    func validate() throws {
+        guard (1...Self.runLimit).contains(self.runs) else {
+            throw ValidationError("'--runs \(self.runs)' is no number from 1 to \(Self.runLimit)")
+        }
+        guard self.compare == nil || self.runs > 1 else {
+            throw ValidationError("--compare needs --runs, as in --runs 1000")
+        }
+        guard self.seed <= UInt64.max - UInt64(Self.runLimit) else {
+            throw ValidationError("'--seed \(self.seed)' leaves no room for the seeds after it")
+        }
+    }
 
     func run() throws {
         let given = try self.givenParameters()
@@ -45,6 +69,10 @@ struct Simulate: ParsableCommand {
         let renderer = DiagnosticRenderer(files: [document.file], usesColour: Terminal.usesColour(on: STDERR_FILENO))
         guard let scenario = self.scenario(in: document, renderer) else {
             throw ExitCode.answerIsNo
+        }
+        guard self.runs == 1 else {
+            try self.runMany(plan, scenario, given, renderer)
+            return
         }
         let (result, diagnostics) = Rehearsal.run(plan, in: scenario, seed: self.seed, given: given)
         if let result {
@@ -56,6 +84,56 @@ struct Simulate: ParsableCommand {
         guard let result, result.isWell else {
             throw ExitCode.answerIsNo
         }
+    }
+
+    // MARK: Many seeds
+
+    private func runMany(
+        _ plan: Plan,
+        _ scenario: Scenario,
+        _ given: [String: String],
+        _ renderer: DiagnosticRenderer
+    ) throws {
+        let first = try self.statistics(of: plan, in: scenario, given, renderer)
+        let second = try self.compare.map { path in
+            try self.statistics(of: RunbookFile.loadOrExit(path), in: scenario, given, renderer)
+        }
+        switch (self.format, second) {
+        case (.json, nil): Terminal.output(first.json.prettyText)
+        case (.json, let second?): Terminal.output(JSON.array([first.json, second.json]).prettyText)
+        case (.text, nil): Terminal.output(first.text)
+        case (.text, let second?): Terminal.output(RehearsalStatistics.comparison(first, second))
+        }
+        guard [first, second ?? first].allSatisfy({ $0.wellCount == $0.count }) else {
+            throw ExitCode.answerIsNo
+        }
+    }
+
+    private func statistics(
+        of plan: Plan,
+        in scenario: Scenario,
+        _ given: [String: String],
+        _ renderer: DiagnosticRenderer
+    ) throws -> RehearsalStatistics {
+        var statistics = RehearsalStatistics(scenario: scenario.name, runbook: plan.source)
+        let showsProgress = Terminal.isInteractive && Terminal.usesColour(on: STDERR_FILENO)
+        for number in 0..<UInt64(self.runs) {
+            let (result, diagnostics) = Rehearsal.run(plan, in: scenario, seed: self.seed + number, given: given)
+            if number == 0, !diagnostics.isEmpty {
+                Terminal.write(renderer.render(diagnostics), to: STDERR_FILENO)
+            }
+            guard let result else {
+                throw ExitCode.answerIsNo
+            }
+            statistics.add(result)
+            if showsProgress, number % 64 == 0 {
+                Terminal.write("\r\(number + 1) of \(self.runs)\u{1B}[K", to: STDERR_FILENO)
+            }
+        }
+        if showsProgress {
+            Terminal.write("\r\u{1B}[K", to: STDERR_FILENO)
+        }
+        return statistics
     }
 
     private func givenParameters() throws -> [String: String] {
