@@ -9,8 +9,8 @@ import Synchronization
 final class ParserBox: Sendable {
     private let parser: Mutex<ReceiptAnswerParser>
 
-    init(nonce: String) {
-        self.parser = Mutex(ReceiptAnswerParser(nonce: nonce))
+    init(nonce: String, outputLimit: Int) {
+        self.parser = Mutex(ReceiptAnswerParser(nonce: nonce, outputLimit: outputLimit))
     }
 
     func consume(_ bytes: [UInt8]) -> [ReceiptAnswerParser.Event] {
@@ -56,7 +56,7 @@ extension CommandReport {
             case .refused(let refusal): .notSent(reason: "\(refusal)")
             case .doubt(let doubt): .inDoubt(reason: "\(doubt)", mayStillRun: doubt.leavesItRunning)
             case .running: .inDoubt(reason: "it still runs")
-            case .opened, .swept: .inDoubt(reason: "the host answered another question")
+            case .opened, .swept, .stored: .inDoubt(reason: "the host answered another question")
             }
         self.init(
             ending,
@@ -109,6 +109,6 @@ struct Backoff {
 extension ReceiptOutput {
     var text: String {
         let head = String(decoding: self.head, as: UTF8.self)
-        return self.tail.isEmpty ? head : head + "\n[…]\n" + String(decoding: self.tail, as: UTF8.self)
+        return self.tail.isEmpty ? head : head + CommandReport.gap + String(decoding: self.tail, as: UTF8.self)
     }
 }
