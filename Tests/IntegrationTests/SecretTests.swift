@@ -35,7 +35,13 @@ extension IntegrationTests {
                 )
             }
             let percent = Self.secret.addingPercentEncoding(withAllowedCharacters: .urlUnreserved) ?? ""
-            return forms + [Array(percent.utf8), Array(percent.replacing("%2F", with: "%2f").replacing("%2B", with: "%2b").replacing("%3F", with: "%3f").replacing("%3D", with: "%3d").utf8)]
+            return forms + [
+                Array(percent.utf8),
+                Array(
+                    percent.replacing("%2F", with: "%2f").replacing("%2B", with: "%2b").replacing("%3F", with: "%3f")
+                        .replacing("%3D", with: "%3d").utf8
+                ),
+            ]
         }()
 
         private static func finds(_ bytes: [UInt8]) -> Bool {
@@ -54,7 +60,9 @@ extension IntegrationTests {
                     continue
                 }
                 looked += 1
-                if Self.finds([UInt8](FileManager.default.contents(atPath: path) ?? Data())) || Self.finds(Array(name.utf8)) {
+                if Self.finds([UInt8](FileManager.default.contents(atPath: path) ?? Data()))
+                    || Self.finds(Array(name.utf8))
+                {
                     found.append(path)
                 }
             }
@@ -169,11 +177,16 @@ extension IntegrationTests {
             let sent = received.bodies.withLock { $0 }
             #expect(sent.count == 1 && sent.allSatisfy { $0.contains(Self.secret) })
 
+            // What is looked for would be found.
+            for form in Self.forms {
+                #expect(Self.finds(Array("before".utf8) + form + Array("after".utf8)))
+            }
+            let planned = place == "file" ? ["--param", "token=${file:\(file)}"] : given
             var outputs = [outcome.output, outcome.complaint]
             for words in [
                 ["show"], ["show", "--brief"], ["show", "--format", "json"], ["runs"], ["runs", "--format", "json"],
-                ["doctor"], ["doctor", "--format", "json"], ["plan", runbook] + given,
-                ["plan", runbook, "--format", "json"] + given,
+                ["doctor"], ["doctor", "--format", "json"], ["plan", runbook] + planned,
+                ["plan", runbook, "--format", "json"] + planned,
             ] {
                 let said = try await Selfheal.run(words + ["--config", configuration], environment: environment)
                 #expect(!said.output.isEmpty, "\(words): \(said)")
@@ -188,7 +201,8 @@ extension IntegrationTests {
             let (found, looked) = try Self.search(self.lab.folder)
             #expect(found == [])
             #expect(looked > 20)
-            let receipts = try #require(FileManager.default.enumerator(atPath: self.lab.folder)).compactMap { $0 as? String }
+            let files = try #require(FileManager.default.enumerator(atPath: self.lab.folder))
+            let receipts = files.compactMap { $0 as? String }
             #expect(receipts.contains { $0.contains(".selfheal/effects/") && $0.hasSuffix("/status") })
             #expect(receipts.contains { $0.hasSuffix("selfheal.db-wal") || $0.hasSuffix("selfheal.db") })
         }

@@ -46,7 +46,9 @@ import Testing
 
     @Test func `half a secret beside a place where something was left out goes, too`() {
         let (half, rest) = (Self.secret.prefix(12), Self.secret.suffix(9))
-        #expect(self.mask.maskCut("a \(half)\(CommandReport.gap)\(rest) z") == "a <secret>\(CommandReport.gap)<secret> z")
+        #expect(
+            self.mask.maskCut("a \(half)\(CommandReport.gap)\(rest) z") == "a <secret>\(CommandReport.gap)<secret> z"
+        )
         #expect(self.mask.maskCut("a \(CommandReport.gap) z") == "a \(CommandReport.gap) z")
     }
 

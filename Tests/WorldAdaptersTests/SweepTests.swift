@@ -200,7 +200,9 @@ import WorldAdapters
         await place.store.close()
     }
 
-    @Test func `an act of six days ago whose receipt is missing is in doubt, also where nothing was swept`() async throws {
+    @Test func `an act of six days ago whose receipt is missing is in doubt, also where nothing was swept`()
+        async throws
+    {
         let place = try Place(overSSH: false)
         _ = try await place.run("run")
         let lost = place.act("run.lost")
