@@ -116,7 +116,8 @@ struct FleetBenchmark: Sendable {
             summary: "true",
             effectClass: .changes,
             repeating: .guarded,
-            timeout: .minutes(2)
+            timeout: .minutes(2),
+            askedAt: SystemWallClock().now
         )
         let report = await runner.run(act, on: node) { _ in }
         guard report.ending == .exited(status: 0) else { throw Failure(description: "\(report.ending)") }

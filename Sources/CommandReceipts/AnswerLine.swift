@@ -15,6 +15,7 @@ struct AnswerLine {
         case "refused": self.refused
         case "doubt": self.doubt
         case "swept": self.swept
+        case "stored": self.stored
         default: self.unreadable
         }
     }
@@ -84,6 +85,10 @@ struct AnswerLine {
         case "swept": .doubt(.maybeSwept)
         default: self.unreadable
         }
+    }
+
+    private var stored: ReceiptAnswer {
+        .stored(runs: self.words.dropFirst(2).compactMap { try? ReceiptID($0) })
     }
 
     private var swept: ReceiptAnswer {

@@ -5,12 +5,16 @@
 /// where no `ps` shows it.
 package enum PlainProgram {
     /// The words are run by `exec`, with standard input, environment and directory as they are given.
+    ///
+    /// Before anything else a line with `greeting` is printed, if there is one: what comes before it is not the command's, and where it does
+    /// not come, nothing of this was run.
     package static func script(
         _ words: [ShellWord],
         environment: [ReceiptCommand.Variable] = [],
         workingDirectory: String? = nil,
         standardInput: [UInt8]? = nil,
-        become: [String] = []
+        become: [String] = [],
+        greeting: String? = nil
     ) throws(ReceiptError) -> RemoteScript {
         let command = ReceiptCommand(
             id: try ReceiptID("plain"),
@@ -22,6 +26,9 @@ package enum PlainProgram {
         )
         try command.check()
         var bytes = Array("{\n".utf8)
+        if let greeting {
+            bytes += Array("printf '\\n%s\\n' ".utf8) + ShellQuoting.quote(greeting.utf8) + Array("\n".utf8)
+        }
         if let workingDirectory {
             bytes +=
                 Array("CDPATH= cd -- ".utf8) + ShellQuoting.quote(workingDirectory.utf8) + Array(" || exit 126\n".utf8)

@@ -17,6 +17,9 @@ package enum ReceiptAnswer: Hashable, Sendable {
     case refused(ReceiptRefusal)
     /// It may or may not have happened.
     case doubt(ReceiptDoubt)
+    /// These runs have receipts that are old enough to go.
+    case stored(runs: [ReceiptID])
+    /// Of the runs that were named, so many receipts went and so many are still there.
     case swept(removed: Int, kept: Int)
 }
 
@@ -53,7 +56,7 @@ package enum ReceiptRefusal: Hashable, Sendable {
     case olderTerm(current: UInt64)
     case budgetSpent
     /// Somebody decided earlier that this effect must not start; the word says who: `asked`, `stopped`, `budget`, `term`,
-    /// `launch` (the supervisor could not be started), `lost` or `unclaimed` (what claimed it went away before it began).
+    /// `launch` (the supervisor could not be started), `swept` (its run has ended long ago), `lost` or `unclaimed` (what claimed it went away before it began).
     case sealed(because: String)
     /// The store is not the one the caller knows; `nil` when there is none.
     case anotherStore(found: StoreIncarnation?)
@@ -77,7 +80,7 @@ package enum ReceiptDoubt: Hashable, Sendable {
     case notConfirmedGone
     /// The receipt was torn when it was written.
     case damaged
-    /// No receipt, but the effect is old enough to have been swept.
+    /// No receipt, and it may have been swept.
     case maybeSwept
     /// The answer broke off, or was not ours.
     case unreadable(String)
@@ -112,7 +115,7 @@ extension ReceiptDoubt: CustomStringConvertible {
         case .endNotRecorded: "the command began and its end was not recorded"
         case .notConfirmedGone: "the command was told to end, and it cannot be confirmed that it is gone"
         case .damaged: "the receipt is damaged"
-        case .maybeSwept: "there is no receipt, but the effect is old enough for it to have been swept"
+        case .maybeSwept: "there is no receipt any more: old ones are swept, and so that proves nothing"
         case .unreadable(let text): "the host's answer is unreadable: \(text)"
         }
     }

@@ -64,6 +64,10 @@ package struct ReceiptCommand: Hashable, Sendable {
     ///
     /// 0 sends no output.
     package var outputLimit: Int
+    /// Whether it was given secrets.
+    ///
+    /// It may print them, so what it printed is removed from the host once it has been sent.
+    package var holdsSecrets: Bool
 
     package init(
         id: ReceiptID,
@@ -74,8 +78,10 @@ package struct ReceiptCommand: Hashable, Sendable {
         budget: Duration,
         deadline: HostMoment? = nil,
         grace: Duration = .seconds(10),
-        outputLimit: Int = 65_536
+        outputLimit: Int = 65_536,
+        holdsSecrets: Bool = false
     ) {
+        self.holdsSecrets = holdsSecrets
         self.id = id
         self.words = words
         self.environment = environment

@@ -16,10 +16,18 @@
 package struct ReceiptWrapper: Hashable, Sendable {
     /// How long past budget and grace the host needs to see that KILL has worked and to write it down.
     package static let confirmation = Duration.seconds(10)
-    /// The youngest receipt that ``sweep(olderThan:keepingAtMost:settled:)`` may remove.
-    package static let youngestSwept = Duration.seconds(86_400)
-    /// How many receipts one sweep removes; send another if it removed as many.
+    /// How long a receipt is kept at least.
+    package static let keptFor = Duration.seconds(7 * 86_400)
+    /// From this age on a missing receipt is no proof.
+    ///
+    /// A day less than ``keptFor``: the engine's clock and the host's need not agree.
+    package static let provesFor = Duration.seconds(6 * 86_400)
+    /// How many receipts one sweep removes; what is left goes with another.
     package static let sweepBatch = 500
+    /// How many runs one sweep may be about.
+    package static let sweepRuns = 64
+    /// How many names of swept runs a store keeps; the names that sort first are forgotten first.
+    package static let sweptNames = 10_000
 
     package let store: ReceiptStore
     /// The fencing number of the engine.
@@ -80,7 +88,7 @@ package struct ReceiptWrapper: Hashable, Sendable {
         program.set("h_deadlineboot", command.deadline?.boot ?? "")
         program.set("h_grace", command.grace.centiseconds)
         program.set("h_directory", command.workingDirectory ?? "")
-        program.setOutput(limit: command.outputLimit)
+        program.setOutput(limit: command.outputLimit, forgetting: command.holdsSecrets)
         program.set("h_patience", command.answersWithin.centiseconds)
         program.define(command)
         program.append(.taking)
@@ -92,19 +100,21 @@ package struct ReceiptWrapper: Hashable, Sendable {
 
     /// Answers what became of an effect, without waiting.
     ///
-    /// `begunAgo` is the age of the effect by the engine's clock: past ``youngestSwept`` a missing receipt may have been
-    /// swept, and is in doubt. `sealing` makes "never" stay true: a start still on its way will be refused.
+    /// `begunAgo` is the age of the effect by the engine's clock, or nothing when that clock cannot tell: past ``provesFor`` a missing
+    /// receipt may have been swept, or removed by hand, and is in doubt. `sealing` makes "never" stay true: a start still on its way will be
+    /// refused.
     package func ask(
         _ id: ReceiptID,
-        begunAgo: Duration,
+        begunAgo: Duration?,
         sealing: Bool,
-        outputLimit: Int = 65_536
+        outputLimit: Int = 65_536,
+        forgetting: Bool = false
     ) -> RemoteScript {
         var program = self.program(lack: "doubt")
         program.set("h_effect", id.text)
-        program.set("h_aged", begunAgo >= Self.youngestSwept ? "1" : "")
+        program.set("h_aged", Self.isAged(begunAgo) ? "1" : "")
         program.set("h_sealing", sealing ? "1" : "")
-        program.setOutput(limit: outputLimit)
+        program.setOutput(limit: outputLimit, forgetting: forgetting)
         program.append(.taking)
         program.append(.receipt)
         program.append(.output)
@@ -117,12 +127,13 @@ package struct ReceiptWrapper: Hashable, Sendable {
         _ id: ReceiptID,
         patience: Duration,
         after received: ReceiptOutputOffsets = ReceiptOutputOffsets(),
-        outputLimit: Int = 65_536
+        outputLimit: Int = 65_536,
+        forgetting: Bool = false
     ) -> RemoteScript {
         var program = self.program(lack: "doubt")
         program.set("h_effect", id.text)
         program.set("h_patience", patience.centiseconds)
-        program.setOutput(limit: outputLimit, after: received)
+        program.setOutput(limit: outputLimit, forgetting: forgetting, after: received)
         program.append(.taking)
         program.append(.receipt)
         program.append(.output)
@@ -132,14 +143,22 @@ package struct ReceiptWrapper: Hashable, Sendable {
 
     /// Ends the command: TERM to its whole session, a grace, KILL, and the answer once nobody is left.
     ///
-    /// What was never started is sealed. What had ended is left alone: the daemons it left behind belong to the host.
-    package func stop(_ id: ReceiptID, grace: Duration, outputLimit: Int = 65_536) -> RemoteScript {
+    /// What was never started is sealed, unless its receipt may have been swept. What had ended is left alone: the daemons it left behind
+    /// belong to the host.
+    package func stop(
+        _ id: ReceiptID,
+        begunAgo: Duration?,
+        grace: Duration,
+        outputLimit: Int = 65_536,
+        forgetting: Bool = false
+    ) -> RemoteScript {
         let grace = min(max(grace, .zero), ReceiptCommand.Limits.grace)
         var program = self.program(lack: "doubt")
         program.set("h_effect", id.text)
         program.set("h_grace", grace.centiseconds)
+        program.set("h_aged", Self.isAged(begunAgo) ? "1" : "")
         program.set("h_patience", (grace + Self.confirmation).centiseconds)
-        program.setOutput(limit: outputLimit)
+        program.setOutput(limit: outputLimit, forgetting: forgetting)
         program.append(.taking)
         program.append(.receipt)
         program.append(.output)
@@ -148,25 +167,40 @@ package struct ReceiptWrapper: Hashable, Sendable {
         return program.script(running: "h_stop", through: self.store)
     }
 
-    /// Removes receipts that are over and old.
+    /// Answers with the runs that have receipts which are old enough to go, at most ``sweepRuns``.
     ///
-    /// What is older than `olderThan`, which is at least ``youngestSwept``, goes in any case. Above `most` the oldest go as
-    /// soon as they are past ``youngestSwept``. What the engine has `settled` and will never ask for again goes at once,
-    /// unless it is running.
+    /// A run is what stands before the first full stop of a receipt's name.
+    package func list() -> RemoteScript {
+        var program = self.sweeping()
+        program.set("h_most", Int64(Self.sweepRuns))
+        return program.script(running: "h_list", through: self.store)
+    }
+
+    /// Removes the receipts of these runs whose commands have ended, and did so long enough ago.
     ///
-    /// A receipt from before the last boot counts as old as the host is up, so a host that is restarted every day keeps
-    /// its receipts until they are named as settled.
-    package func sweep(olderThan: Duration, keepingAtMost most: Int, settled: [ReceiptID] = []) -> RemoteScript {
-        var program = self.program(lack: "doubt")
-        program.set("h_oldest", max(olderThan, Self.youngestSwept).centiseconds)
-        program.set("h_youngest", Self.youngestSwept.centiseconds)
-        program.set("h_most", Int64(max(most, 0)))
+    /// Only runs that have ended and will never ask again may be named. What is sealed, runs, or is in doubt stays, and so does what
+    /// is younger than ``keptFor`` on the host's own clock. A receipt from before the last boot has no age on that clock: it goes if its
+    /// command's end was recorded, and the engine answers for its age.
+    ///
+    /// The names of the runs stay behind. From then on nothing of them is started, and what is missing of them is in doubt.
+    package func sweep(_ runs: [ReceiptID]) -> RemoteScript {
+        var program = self.sweeping()
         program.set("h_batch", Int64(Self.sweepBatch))
-        program.set("h_settled", settled.map(\.text).joined(separator: " "))
-        program.append(.taking)
+        program.set("h_names", Int64(Self.sweptNames))
+        program.set("h_runs", runs.prefix(Self.sweepRuns).map(\.text).joined(separator: " "))
+        return program.script(running: "h_sweep", through: self.store)
+    }
+
+    private func sweeping() -> ShellProgram {
+        var program = self.program(lack: "doubt")
+        program.set("h_oldest", Self.keptFor.centiseconds)
         program.append(.receipt)
         program.append(.sweep)
-        return program.script(running: "h_sweep", through: self.store)
+        return program
+    }
+
+    private static func isAged(_ begunAgo: Duration?) -> Bool {
+        begunAgo.map { $0 < .zero || $0 >= Self.provesFor } ?? true
     }
 
     private func program(lack: String) -> ShellProgram {

@@ -19,8 +19,14 @@ struct ShellProgram {
         self.set(name, String(value))
     }
 
-    mutating func setOutput(limit: Int, after received: ReceiptOutputOffsets = ReceiptOutputOffsets()) {
+    /// With `forgetting`, what the command printed is removed from the host once it has been sent.
+    mutating func setOutput(
+        limit: Int,
+        forgetting: Bool,
+        after received: ReceiptOutputOffsets = ReceiptOutputOffsets()
+    ) {
         self.set("h_keep", Int64(min(max(limit, 0), ReceiptCommand.Limits.outputPerStream)))
+        self.set("h_wiping", forgetting ? "1" : "")
         self.set("h_sent_out", Int64(max(received.standardOutput, 0)))
         self.set("h_sent_err", Int64(max(received.standardError, 0)))
     }

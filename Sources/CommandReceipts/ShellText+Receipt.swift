@@ -10,6 +10,7 @@
 //     out, err    what the command printed; `.head` and `.tail` appear beside them once they have been cut
 //     stop        v1 timeout|stopped UPTIME GRACE .              the end was asked for
 //     stuck       the session survived KILL
+//     .swept/RUN  beside the receipts: some of that run are gone, because it has ended
 //     status      v1 CODE exited|timeout|stopped UPTIME .        arrives by rename
 //
 // The folder decides who may start the command, and `pid` decides whether it starts: whoever wants it not to can take that
@@ -31,7 +32,8 @@ extension ShellText {
         h_own() {
             printf '%s .\n' "$1" >"$h_e/own.$$" && ln "$h_e/own.$$" "$h_e/pid"
         }
-        h_seal() { h_own "v1 sealed $1 $h_boot $h_now 0"; }
+        # Nobody will read its input any more, and there may be secrets in it.
+        h_seal() { h_own "v1 sealed $1 $h_boot $h_now 0" && rm -f "$h_e/in"; }
         """#
     )
 
@@ -96,6 +98,13 @@ extension ShellText {
                 h_tries=$((h_tries + 1))
                 h_nap
             done
+        }
+        # Whether receipts of the effect's run have been swept here.
+        h_swept() { [ -e "$h_s/.swept/${h_effect%%.*}" ]; }
+        # Where no receipt is: answers when that proves nothing.
+        h_gone() {
+            [ "$h_aged" ] || h_swept || return 1
+            h_answer doubt swept
         }
         h_report() {
             case $h_state in
@@ -163,6 +172,9 @@ extension ShellText {
             h_looks=$((h_looks + 1))
             [ "$h_looks" = 20 ] && h_tick=0.5
         }
+        h_wipe() {
+            [ -z "$h_wiping" ] || rm -f "$h_e/out" "$h_e/out.head" "$h_e/out.tail" "$h_e/err" "$h_e/err.head" "$h_e/err.tail"
+        }
         # Sends output until the command is over or patience is.
         h_follow() {
             h_clock
@@ -181,7 +193,7 @@ extension ShellText {
         h_outputs() {
             [ "$h_keep" -gt 0 ] || return 0
             case $h_state in
-            done | lost | stuck | rebooted) h_finish out; h_finish err ;;
+            done | lost | stuck | rebooted) h_finish out; h_finish err; h_wipe ;;
             running) h_emit out; h_emit err ;;
             esac
         }

@@ -14,6 +14,8 @@ extension ShellText {
             h_host && h_store && h_raise || return
             h_e=$h_s/$h_effect
             if [ ! -e "$h_e" ]; then
+                # A run of which receipts were swept has ended: who comes with it now is late.
+                h_swept && { h_answer refused sealed swept; return; }
                 h_spent && { h_answer refused budget; return; }
                 [ -z "$h_directory" ] || CDPATH= cd "$h_directory" >/dev/null || {
                     h_answer refused directory "$(cd "$h_directory" 2>&1)"
@@ -111,6 +113,7 @@ extension ShellText {
             if [ -e "$h_e/status" ]; then
                 kill -s TERM "$h_streamer"
                 wait "$h_streamer"
+                h_wipe
             else
                 kill -s KILL "$h_streamer"
                 wait "$h_streamer"

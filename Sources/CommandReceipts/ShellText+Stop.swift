@@ -55,6 +55,7 @@ extension ShellText {
         h_stop() {
             h_host && h_store && h_raise || return
             h_e=$h_s/$h_effect
+            [ -e "$h_e" ] || ! h_gone || return
             [ -e "$h_e" ] || h_err=$(mkdir -m 700 "$h_e" 2>&1)
             # Until it starts, a stop can still take the start away.
             [ -e "$h_e/pid" ] || h_seal stopped

@@ -161,6 +161,17 @@ extension Act {
     }
 }
 
+extension CommandReport {
+    /// The last line of what it complained about, for a reason.
+    var lastWords: String {
+        let text = self.standardError.isEmpty ? self.standardOutput : self.standardError
+        guard let line = text.split(whereSeparator: \.isNewline).last else {
+            return ""
+        }
+        return ": \(line.prefix(200))"
+    }
+}
+
 extension EffectID {
     /// Longest name that a receipt may have on a host.
     private static let readableLimit = 96

@@ -84,23 +84,4 @@ extension CommandLane {
             self.undecided(proof.act, doubt.with(rest), step, &context)
         }
     }
-
-    /// What expressions see of this target; a target that was never touched has the empty outcome.
-    func result(_ step: StepMachine, _ context: RunContext) -> CELValue {
-        if case .request = context.plan[step.state].action {
-            return self.answer
-        }
-        var facts: [String: Fact] = [
-            "outcome": .string(self.outcome?.rawValue ?? ""),
-            "succeeded": .bool(self.outcome == .succeeded),
-            "attempts": .int(Int64(self.attempt)),
-            "stdout": .string(self.report?.standardOutput ?? ""),
-            "stderr": .string(self.report?.standardError ?? ""),
-            "problem": .string(self.reason ?? ""),
-        ]
-        if case .exited(let status) = self.report?.ending {
-            facts["exit_status"] = .int(Int64(status))
-        }
-        return NodeValue.result(ResultTypes.command, target: self.target, facts: facts, in: context)
-    }
 }

@@ -60,19 +60,23 @@ struct CommandLane: Hashable, Sendable {
 
     let target: NodeName?
     private(set) var phase: Phase = .idle
-    private(set) var attempt = 0
+    var attempt = 0
     /// When the first attempt began.
     private var firstAt: Instant?
     /// Sendings that a crash of the engine kept from leaving; they are no tries of the command.
-    private var unsent = 0
+    private(set) var unsent = 0
     /// Whether the command under way began in an earlier life of the engine.
-    private var isInquiring = false
+    var isInquiring = false
     private(set) var report: CommandReport?
     private var lastAct: Act?
     private(set) var isStopping = false
 
-    init(target: NodeName?) {
+    /// How much of each stream is kept.
+    private let outputLimit: Int
+
+    init(target: NodeName?, outputLimit: Int) {
         self.target = target
+        self.outputLimit = outputLimit
     }
 
     var isOver: Bool {
@@ -126,7 +130,7 @@ struct CommandLane: Hashable, Sendable {
         }
     }
 
-    private func name(_ step: StepMachine) -> TouchedWorld.Lane {
+    func name(_ step: StepMachine) -> TouchedWorld.Lane {
         TouchedWorld.Lane(step: step.key, target: self.target)
     }
 
@@ -202,46 +206,6 @@ struct CommandLane: Hashable, Sendable {
         }
     }
 
-    /// Asks again for what was open.
-    ///
-    /// A command that did not begin is as good as never decided: however long the engine was away, its condition is looked at
-    /// again, and it is not sent at all when the step is being stopped.
-    mutating func resume(_ step: StepMachine, _ context: inout RunContext) {
-        switch self.phase {
-        case .acting(let act, hasBegun: true):
-            self.isInquiring = true
-            context.ask(for: .inquire(act))
-            if self.isStopping {
-                context.ask(for: .stop(act.effect))
-            }
-        case .acting(_, hasBegun: false) where self.isStopping:
-            self.finish(.cancelled, reason: "stopped before it was sent", step, &context)
-        case .queued, .checking, .proving, .betweenProofs, .resting, .undecided:
-            self.isStopping ? self.stop(step, &context) : self.goOn(step, &context)
-        case .acting, .idle, .over, .leftAlone: self.goOn(step, &context)
-        }
-    }
-
-    private mutating func goOn(_ step: StepMachine, _ context: inout RunContext) {
-        switch self.phase {
-        case .checking: self.check(step, &context)
-        case .acting:
-            // The same attempt is made again, so that it has the same effect id.
-            self.attempt -= 1
-            self.check(step, &context)
-        case .proving(let proof, _): self.prove(proof, step, &context)
-        case .undecided(let act, let doubt):
-            context.note(.inDoubt(step.key, self.target, reason: doubt.reason))
-            if act.repeating != .never {
-                // The host may be there again, and its receipt tells more than any person.
-                self.isInquiring = true
-                context.ask(for: .inquire(act))
-            }
-        case .queued: self.check(step, &context)
-        case .idle, .betweenProofs, .resting, .over, .leftAlone: break
-        }
-    }
-
     /// Says that the lane is being stopped, before ``resume(_:_:)`` acts upon it.
     mutating func markStopping() {
         self.isStopping = true
@@ -264,57 +228,9 @@ struct CommandLane: Hashable, Sendable {
         }
     }
 
-    // MARK: Condition
-
-    private mutating func check(_ step: StepMachine, _ context: inout RunContext) {
-        guard let requirement = context.plan[step.state].require else {
-            self.act(step, &context)
-            return
-        }
-        guard self.isFirst(step, &context) else {
-            return
-        }
-        let stale = context.staleNodes(for: requirement)
-        guard stale.isEmpty else {
-            let request = context.nextRequest()
-            self.move(to: .checking(request), step, &context)
-            context.ask(for: .observe(request, nodes: stale))
-            return
-        }
-        self.checkRequirement(step, &context)
-    }
-
-    /// Whether it is this lane's turn; it waits in the queue otherwise.
-    private mutating func isFirst(_ step: StepMachine, _ context: inout RunContext) -> Bool {
-        guard let action = context.plan[step.state].action.acting, action.effect.changesTheWorld else {
-            return true
-        }
-        guard !context.isAlone(self.name(step)) else {
-            return true
-        }
-        if self.phase != .queued, let other = context.actUnderWay {
-            let who = "\(other.step)\(other.target.map { " on \($0)" } ?? "")"
-            context.note(.waiting(step.key, self.target, reason: "'require' is looked at when \(who) is over"))
-        }
-        self.move(to: .queued, step, &context)
-        return false
-    }
-
-    private mutating func checkRequirement(_ step: StepMachine, _ context: inout RunContext) {
-        guard let requirement = context.plan[step.state].require else {
-            return
-        }
-        switch context.verdict(on: requirement) {
-        case .holds: self.act(step, &context)
-        case .fails: self.finish(.refused, reason: "'\(requirement.text)' does not hold", step, &context)
-        case .unknown(let why):
-            self.finish(.refused, reason: "'\(requirement.text)' cannot be told: \(why)", step, &context)
-        }
-    }
-
     // MARK: Act
 
-    private mutating func act(_ step: StepMachine, _ context: inout RunContext) {
+    mutating func act(_ step: StepMachine, _ context: inout RunContext) {
         guard let action = context.plan[step.state].action.acting else {
             return
         }
@@ -339,7 +255,9 @@ struct CommandLane: Hashable, Sendable {
                 effectClass: action.effect,
                 repeating: action.repeating,
                 timeout: step.timeout ?? action.timeout,
-                setting: setting
+                setting: setting,
+                outputLimit: self.outputLimit,
+                askedAt: context.now
             )
             self.move(to: .acting(act, hasBegun: false), step, &context)
             self.isInquiring = false
@@ -473,104 +391,5 @@ struct CommandLane: Hashable, Sendable {
     ) {
         self.move(to: .over(outcome, reason: reason), step, &context)
         context.note(.targetEnded(step.key, self.target, outcome, reason: reason))
-    }
-}
-
-extension CommandLane {
-    /// What expressions see of a request.
-    var answer: CELValue {
-        let isAnswered: Bool
-        var status = CELValue.unknown(CELUnknown("it was not answered"))
-        if case .exited(let number) = self.report?.ending, number > 0 {
-            status = .int(Int64(number))
-            isAnswered = true
-        } else {
-            isAnswered = false
-        }
-        let body = self.report?.standardOutput ?? ""
-        var json = CELValue.unknown(CELUnknown(isAnswered ? "the answer is no JSON" : "it was not answered"))
-        if self.report?.isOutputCut ?? false {
-            json = .unknown(CELUnknown("the answer is too long to be kept whole"))
-        } else if isAnswered, let parsed = try? JSON(parsing: Array(body.utf8)) {
-            json = CELValue(parsed)
-        }
-        return .record(
-            CELRecord(
-                ResultTypes.request.name,
-                fields: [
-                    .init("outcome", .string(self.outcome?.rawValue ?? "")),
-                    .init("succeeded", .bool(self.outcome == .succeeded)), .init("status", status),
-                    .init("body", .string(body)), .init("json", json), .init("attempts", .int(Int64(self.attempt))),
-                    .init("problem", .string(self.reason ?? "")),
-                ]
-            )
-        )
-    }
-}
-
-extension CELValue {
-    /// A JSON value as expressions see it.
-    init(_ json: JSON) {
-        switch json {
-        case .null: self = .null
-        case .bool(let bool): self = .bool(bool)
-        case .int(let int): self = .int(int)
-        case .double(let double): self = .double(double)
-        case .string(let string): self = .string(string)
-        case .array(let elements): self = .list(elements.map { CELValue($0) })
-        case .object(let members): self = .map(CELMap(strings: members.map { ($0.name, CELValue($0.value)) }))
-        }
-    }
-}
-
-extension CommandReport {
-    /// The last line of what it complained about, for a reason.
-    var lastWords: String {
-        let text = self.standardError.isEmpty ? self.standardOutput : self.standardError
-        guard let line = text.split(whereSeparator: \.isNewline).last else {
-            return ""
-        }
-        return ": \(line.prefix(200))"
-    }
-}
-
-// MARK: - What the verifier reads
-
-extension CommandLane {
-    /// Reasons are left out: they are for readers.
-    func mix(into fingerprint: inout StateFingerprint) {
-        fingerprint.mix(self.target?.text ?? "")
-        fingerprint.mix(UInt64(self.attempt) << 32 | UInt64(self.unsent))
-        fingerprint.mix(self.isInquiring)
-        fingerprint.mix(self.isStopping)
-        fingerprint.mix(self.report)
-        switch self.phase {
-        case .idle: fingerprint.mix(0)
-        case .checking: fingerprint.mix(1)
-        case .acting(let act, let hasBegun):
-            fingerprint.mix(hasBegun ? 2 : 3)
-            fingerprint.mix(UInt64(act.attempt))
-        case .proving(let proof, _):
-            fingerprint.mix(4)
-            fingerprint.mix(proof.doubt != nil)
-        case .betweenProofs(let proof, _):
-            fingerprint.mix(5)
-            fingerprint.mix(proof.doubt != nil)
-            fingerprint.mix(proof.isKnown)
-        case .resting: fingerprint.mix(6)
-        case .undecided(_, let doubt):
-            fingerprint.mix(7)
-            fingerprint.mix(doubt.mayStillRun)
-        case .over(let outcome, _):
-            fingerprint.mix(8)
-            fingerprint.mix(outcome.rawValue)
-        case .queued: fingerprint.mix(9)
-        case .leftAlone: fingerprint.mix(10)
-        }
-    }
-
-    /// When the proof of what was done is given up, while it rests between two looks.
-    var givesUpAt: Instant? {
-        if case .betweenProofs(let proof, _) = self.phase { proof.until } else { nil }
     }
 }

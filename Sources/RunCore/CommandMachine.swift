@@ -25,8 +25,8 @@ struct CommandMachine: Hashable, Sendable {
     private var haltReason: String?
     private var isStopping = false
 
-    init(targets: [NodeName?], batch: Batch) {
-        self.lanes = targets.map { CommandLane(target: $0) }
+    init(targets: [NodeName?], batch: Batch, outputLimit: Int) {
+        self.lanes = targets.map { CommandLane(target: $0, outputLimit: outputLimit) }
         self.batch = batch
     }
 

@@ -156,7 +156,8 @@ struct LoopMachine: Hashable, Sendable {
             var sequence = SequenceMachine(
                 region: action.body,
                 prefix: "\(step.key)[\(index)]/",
-                variables: [action.name: self.elements[index]]
+                variables: [action.name: self.elements[index]],
+                width: self.elements.count
             )
             if let ending = sequence.enter(&context) {
                 self.end(index, ending, step, &context)

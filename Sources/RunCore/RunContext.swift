@@ -71,11 +71,14 @@ struct RunContext: Hashable, Sendable {
 
     /// What a vote for this step must quote: another plan, target, parameter or message gives another digest, and so does another value of
     /// anything that was worked out before, such as a list of targets.
-    mutating func approvalDigest(of step: StepKey, message: String) -> String {
+    mutating func approvalDigest(of step: StepKey, message: String, _ touches: [GateReach.Touch]) -> String {
         let binding = self.bindingDigest ?? self.binding.digest
         self.bindingDigest = binding
         let values = self.workedOut.map { "\n\($0.name)=\($0.text)" }.joined()
-        return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)\(values)".utf8)).description
+        let touched = touches.map { touch in
+            "\n\(touch.step)@\(touch.nodes.map { $0.map(\.text).joined(separator: ",") } ?? "?")"
+        }.joined()
+        return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)\(values)\(touched)".utf8)).description
     }
 
     /// The values of `set` and of loops around the step, sorted by name; nodes by their names, since their facts go on changing.
@@ -434,6 +437,15 @@ extension RunContext {
 
 extension Scope {
     func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, live: PlanRelevance.Names) {
+        let approved = self.approved.sorted {
+            ($0.key.region.index, $0.key.index) < ($1.key.region.index, $1.key.index)
+        }
+        for (state, nodes) in approved {
+            fingerprint.mix(UInt64(state.region.index) << 32 | UInt64(state.index))
+            for node in nodes {
+                fingerprint.mix(node.text)
+            }
+        }
         for name in live.steps {
             guard let record = self.records[name] else {
                 continue

@@ -112,6 +112,12 @@ package struct Act: Hashable, Sendable {
     package var repeating: RepeatPolicy
     package var timeout: Milliseconds
     package var setting: Setting
+    /// How many bytes of each stream are kept.
+    package var outputLimit: Int
+    /// Whether secrets were put into it; only where it is sent.
+    package var holdsSecrets = false
+    /// When the machine asked for it: it cannot have begun before.
+    package var askedAt: Instant
 
     package init(
         effect: EffectID,
@@ -123,9 +129,13 @@ package struct Act: Hashable, Sendable {
         effectClass: EffectClass,
         repeating: RepeatPolicy,
         timeout: Milliseconds,
-        setting: Setting = Setting()
+        setting: Setting = Setting(),
+        outputLimit: Int = CommandReport.outputLimit,
+        askedAt: Instant
     ) {
         self.setting = setting
+        self.outputLimit = outputLimit
+        self.askedAt = askedAt
         self.effect = effect
         self.step = step
         self.target = target
@@ -147,8 +157,10 @@ package struct Gate: Hashable, Sendable {
     package var needed: Int
     package var deadline: Instant
     package var channels: [String]
-    /// What a vote must quote: digest of the binding, the step and the message.
+    /// What a vote must quote: digest of the binding, the step, the message, and the nodes that are touched behind the gate.
     package var digest: String
+    /// What people agree to have touched.
+    var touches: [GateReach.Touch]
 }
 
 package struct Notice: Hashable, Sendable {

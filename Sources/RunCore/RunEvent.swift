@@ -69,12 +69,10 @@ package struct CommandReport: Hashable, Sendable {
     }
 
     package var ending: Ending
-    /// The beginning of what it printed, at most ``outputLimit`` bytes of each.
+    /// The beginning and the end of what it printed, at most the act's limit of each.
     package var standardOutput: String
     package var standardError: String
     package var isOutputCut: Bool
-
-    package static let outputLimit = 64 * 1024
 
     package init(
         _ ending: Ending,

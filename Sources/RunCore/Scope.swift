@@ -9,6 +9,10 @@ import RunVocabulary
 struct Scope: Hashable, Sendable {
     var records: [StepName: StepRecord] = [:]
     var variables: [String: CELValue] = [:]
+    /// The nodes that people agreed to, for each step that a gate of this list has told.
+    var approved: [StateID: [NodeName]] = [:]
+    /// How many iterations share what may be kept of their output.
+    var width = 1
     /// Set where a called runbook begins: names are not looked for any further out.
     var frame: Frame?
 }

@@ -32,11 +32,17 @@ struct SequenceMachine: Hashable, Sendable {
     /// No further step is entered.
     private var isCancelling = false
 
-    init(region: RegionID, prefix: String = "", name: String? = nil, variables: [String: CELValue] = [:]) {
+    init(
+        region: RegionID,
+        prefix: String = "",
+        name: String? = nil,
+        variables: [String: CELValue] = [:],
+        width: Int = 1
+    ) {
         self.region = region
         self.prefix = prefix
         self.name = name
-        self.scope = Scope(variables: variables)
+        self.scope = Scope(variables: variables, width: width)
     }
 
     /// What its steps left behind, for the scopes of regions that come after it.

@@ -11,7 +11,12 @@ extension StepMachine {
         _ state: PlanState,
         _ context: inout RunContext
     ) -> StepCompletion? {
-        let message = context.text(of: action.message)
+        let touches = GateReach(of: self.state, in: context.plan).touches(context)
+        let lines = touches.compactMap { $0.line(context) }
+        var message = context.text(of: action.message)
+        if !lines.isEmpty {
+            message += "\n" + (["It touches nothing but:"] + lines).joined(separator: "\n  ")
+        }
         let gate = Gate(
             step: self.key,
             title: state.title ?? state.step.text,
@@ -20,7 +25,8 @@ extension StepMachine {
             needed: action.needed,
             deadline: context.now + action.timeout,
             channels: action.channels,
-            digest: context.approvalDigest(of: self.key, message: message)
+            digest: context.approvalDigest(of: self.key, message: message, touches),
+            touches: touches
         )
         self.phase = .asking(
             ApprovalGate(
@@ -54,6 +60,7 @@ extension StepMachine {
             return nil
         case .granted(let people):
             context.note(.voteCounted(self.key, vote, have: people.count, needed: gate.gate.needed))
+            context.approve(gate.gate.touches)
             return self.closeGate(.granted(by: people), &context)
         case .denied(let person): return self.closeGate(.denied(by: person), &context)
         case .tooLate: return self.closeGate(.silence, &context)

@@ -69,7 +69,14 @@ extension StepMachine {
         switch Targeting.resolve(action.targets, context) {
         case .refused(let reason): return StepCompletion(.refused, reason: reason)
         case .nodes(let nodes):
-            var command = CommandMachine(targets: action.targets == nil ? [nil] : nodes, batch: action.batch)
+            if let reason = context.refusal(of: nodes, at: self.state) {
+                return StepCompletion(.refused, reason: reason)
+            }
+            var command = CommandMachine(
+                targets: action.targets == nil ? [nil] : nodes,
+                batch: action.batch,
+                outputLimit: context.outputShare(of: nodes.count)
+            )
             let completion = command.begin(self, &context)
             self.phase = .commanding(command)
             return completion
@@ -78,7 +85,7 @@ extension StepMachine {
 
     /// A request is sent like a command, by the engine itself.
     mutating func beginRequest(_ context: inout RunContext) -> StepCompletion? {
-        var command = CommandMachine(targets: [nil], batch: .oneByOne)
+        var command = CommandMachine(targets: [nil], batch: .oneByOne, outputLimit: CommandReport.outputLimit)
         let completion = command.begin(self, &context)
         self.phase = .commanding(command)
         return completion

@@ -154,7 +154,7 @@ struct StepMachine: Hashable, Sendable {
         case .guarding(let request):
             self.ask(again: request, for: state.when.map { [$0] } ?? [], &context)
         case .preparing(let request):
-            self.ask(again: request, for: state.preparedExpressions, &context)
+            self.ask(again: request, for: self.preparedExpressions(context), &context)
         case .probing(let request, let order): context.ask(for: .probe(request, order))
         case .asking(let gate): context.ask(for: .openGate(gate.gate))
         case .telling(let notice): context.ask(for: .tell(notice))
@@ -225,9 +225,18 @@ struct StepMachine: Hashable, Sendable {
         }
     }
 
+    /// What decides when the step begins; at a gate it is what the steps behind it would touch.
+    private func preparedExpressions(_ context: RunContext) -> [Expression] {
+        let state = context.plan[self.state]
+        guard case .approve = state.action else {
+            return state.preparedExpressions
+        }
+        return state.preparedExpressions + GateReach(of: self.state, in: context.plan).expressions()
+    }
+
     private mutating func prepare(_ context: inout RunContext) -> StepCompletion? {
         var stale: [NodeName] = []
-        for expression in context.plan[self.state].preparedExpressions {
+        for expression in self.preparedExpressions(context) {
             for node in context.staleNodes(for: expression) where !stale.contains(node) {
                 stale.append(node)
             }

@@ -280,14 +280,22 @@ extension RunDriver.World {
             return CommandReport(.notSent(reason: "the secret '\(missing.name)' is not known to this engine"))
         case .success(let revealed):
             if case .request = act.command {
-                return self.secrets.mask(await self.requests.send(revealed))
+                return self.secrets.mask(await self.requests.send(revealed)).bounded(to: act.outputLimit)
             }
+            let mask = self.secrets.streamMask()
             let report = await self.commands.run(revealed, on: act.node(in: inventory)) { output in
-                var output = output
-                output.text = self.secrets.mask(output.text)
-                onOutput(output)
+                let text = mask.pass(output.text, isError: output.isError)
+                if !text.isEmpty {
+                    onOutput(CommandOutput(effect: output.effect, isError: output.isError, text: text))
+                }
             }
-            return self.secrets.mask(report)
+            for isError in [false, true] {
+                let text = mask.finish(isError: isError)
+                if !text.isEmpty {
+                    onOutput(CommandOutput(effect: act.effect, isError: isError, text: text))
+                }
+            }
+            return self.secrets.mask(report).bounded(to: act.outputLimit)
         }
     }
 
@@ -296,9 +304,10 @@ extension RunDriver.World {
             return CommandReport(.inDoubt(reason: "a secret that it was sent with is not known to this engine"))
         }
         if case .request = act.command {
-            return self.secrets.mask(await self.requests.inquire(revealed))
+            return self.secrets.mask(await self.requests.inquire(revealed)).bounded(to: act.outputLimit)
         }
-        return self.secrets.mask(await self.commands.inquire(revealed, on: act.node(in: inventory)))
+        let report = await self.commands.inquire(revealed, on: act.node(in: inventory))
+        return self.secrets.mask(report).bounded(to: act.outputLimit)
     }
 }
 

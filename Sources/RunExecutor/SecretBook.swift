@@ -10,17 +10,17 @@ package import RunVocabulary
 /// that prints its environment must not write a secret into the journal.
 package struct SecretBook: Sendable {
     private let values: [String: Secret<String>]
+    private let mask: SecretMask
 
     package init(_ values: [String: Secret<String>] = [:]) {
         self.values = values
+        self.mask = SecretMask(values.values.map { $0.reveal() })
     }
-
-    /// Shorter ones are not taken out of output: they would be found everywhere.
-    private static let shortestMasked = 4
 
     /// The act as it is sent, or the name of a secret that is not known.
     func reveal(_ act: Act) -> Result<Act, Missing> {
         var act = act
+        act.holdsSecrets = act.variables.contains { !$0.pieces.isEmpty }
         do throws(Missing) {
             act.setting.environment = try self.reveal(act.setting.environment)
             act.setting.input = try self.reveal([act.setting.input].compactMap { $0 }).first
@@ -66,14 +66,9 @@ package struct SecretBook: Sendable {
         return revealed
     }
 
-    /// The text without the secrets in it.
-    func mask(_ text: String) -> String {
-        var text = text
-        for secret in self.values.values.map({ $0.reveal() }).sorted(by: { $0.utf8.count > $1.utf8.count })
-        where secret.utf8.count >= Self.shortestMasked {
-            text = Self.replacing(secret, in: text)
-        }
-        return text
+    /// For the output of one command, as it comes.
+    func streamMask() -> StreamMask {
+        StreamMask(self.mask)
     }
 
     func mask(_ report: CommandReport) -> CommandReport {
@@ -81,32 +76,26 @@ package struct SecretBook: Sendable {
             return report
         }
         var report = report
-        report.standardOutput = self.mask(report.standardOutput)
-        report.standardError = self.mask(report.standardError)
+        report.standardOutput = self.mask.maskCut(report.standardOutput)
+        report.standardError = self.mask.maskCut(report.standardError)
         switch report.ending {
-        case .notSent(let reason): report.ending = .notSent(reason: self.mask(reason))
+        case .notSent(let reason): report.ending = .notSent(reason: self.mask.mask(reason))
         case .inDoubt(let reason, let mayStillRun):
-            report.ending = .inDoubt(reason: self.mask(reason), mayStillRun: mayStillRun)
+            report.ending = .inDoubt(reason: self.mask.mask(reason), mayStillRun: mayStillRun)
         case .exited, .signalled, .timedOut, .stopped: break
         }
         return report
     }
+}
 
-    /// Compared byte for byte, as the secret was sent.
-    private static func replacing(_ secret: String, in text: String) -> String {
-        let needle = Array(secret.utf8)
-        let haystack = Array(text.utf8)
-        var result: [UInt8] = []
-        var position = 0
-        while position < haystack.count {
-            if haystack[position] == needle[0], haystack[position...].starts(with: needle) {
-                result += Array("<secret>".utf8)
-                position += needle.count
-            } else {
-                result.append(haystack[position])
-                position += 1
-            }
+extension Act {
+    /// Everything in it that may be given a secret.
+    fileprivate var variables: [Variable] {
+        let setting = self.setting.environment + [self.setting.input].compactMap { $0 }
+        switch self.command {
+        case .arguments: return setting
+        case .script(_, let environment): return setting + environment
+        case .request(let request): return setting + request.headers + [request.body].compactMap { $0 }
         }
-        return String(decoding: result, as: UTF8.self)
     }
 }

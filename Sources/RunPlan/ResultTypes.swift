@@ -76,7 +76,7 @@ package enum ResultTypes {
         "command_result",
         [
             ("outcome", .string), ("succeeded", .bool), ("exit_status", .int), ("stdout", .string),
-            ("stderr", .string), ("attempts", .int), ("problem", .string),
+            ("stderr", .string), ("attempts", .int), ("problem", .string), ("output_cut", .bool),
         ]
     )
 

@@ -40,6 +40,8 @@ package final class PretendHosts: CommandRunner, ProbeRunner {
         var held: Set<String> = []
         var waiting: [EffectID: [CheckedContinuation<Void, Never>]] = [:]
         var watchers: [CheckedContinuation<Void, Never>] = []
+        /// What commands print on each of their streams, by summary.
+        var outputs: [String: String] = [:]
     }
 
     private let state: Mutex<State> = Mutex(State())
@@ -60,6 +62,11 @@ package final class PretendHosts: CommandRunner, ProbeRunner {
 
     package func end(_ summary: String, with endings: [CommandReport.Ending]) {
         self.state.withLock { $0.endings[summary] = endings }
+    }
+
+    /// Lets commands of this summary print a text on both streams.
+    package func print(_ text: String, by summary: String) {
+        self.state.withLock { $0.outputs[summary] = text }
     }
 
     /// Lets commands of this summary run until they are stopped or released.
@@ -202,7 +209,11 @@ package final class PretendHosts: CommandRunner, ProbeRunner {
             }
         }
         switch self.state.withLock({ $0.receipts[effect] }) {
-        case .done(let ending): return CommandReport(ending)
+        case .done(let ending):
+            let text = self.state.withLock { state in
+                state.ledger.last { $0.effect == effect }.flatMap { state.outputs[$0.summary] } ?? ""
+            }
+            return CommandReport(ending, standardOutput: text, standardError: text)
         case .sealed: return CommandReport(.notSent(reason: "it never began, and cannot any more"))
         case .running, nil: return CommandReport(.inDoubt(reason: "the engine ended while it ran"))
         }

@@ -40,6 +40,8 @@ package final class Engine: Sendable {
     package let clock = SystemWallClock()
 
     package static let socketName = "control.sock"
+    /// How long the end of a run may be held up by taking away old receipts.
+    private static let sweepPatience = Duration.seconds(15)
 
     /// Takes hold of the store, and begins to listen to operators.
     ///
@@ -133,20 +135,18 @@ package final class Engine: Sendable {
         let refusal = isNew ? try await self.locks.take(for: binding) : nil
         let memory = StoredIncarnations(store: self.store, run: run)
         let family = try await StoredIncarnations.family(of: self.store)
+        let commands = ReceiptCommandRunner(
+            client: self.client,
+            term: Term(self.store.term),
+            family: family,
+            localFolder: "\(self.configuration.storeFolder)/effects",
+            memory: memory
+        )
         let driver = RunDriver(
             binding: binding,
             world: RunDriver.World(
                 log: CrashSeam.around(StoreLog(store: self.store)),
-                commands: FreezableCommands(
-                    base: ReceiptCommandRunner(
-                        client: self.client,
-                        term: Term(self.store.term),
-                        family: family,
-                        localFolder: "\(self.configuration.storeFolder)/effects",
-                        memory: memory
-                    ),
-                    store: self.store
-                ),
+                commands: FreezableCommands(base: commands, store: self.store),
                 requests: FreezableRequests(base: CurlRequestRunner(transfer: self.transfer), store: self.store),
                 probes: self.probes,
                 messenger: self.messenger,
@@ -165,6 +165,7 @@ package final class Engine: Sendable {
             let history = try await self.store.events(of: run)
             let outcome = try await driver.run(history: history, refusal: refusal)
             try await self.locks.giveBack(binding.plan.locks, of: run)
+            await commands.sweep(by: StoredSweeps(store: self.store), within: Self.sweepPatience)
             return outcome
         } catch let error as ReplayError {
             try await self.store.append(

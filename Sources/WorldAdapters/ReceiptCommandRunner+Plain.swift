@@ -22,32 +22,78 @@ extension ReceiptCommandRunner {
     }
 
     private static func runPlain(_ act: Act, at place: Place) async -> CommandReport {
+        let greeting = Nonce.fresh()
         let script: RemoteScript
         do throws(ReceiptError) {
-            script = try Self.plainScript(act, become: place.store.become)
+            script = try Self.plainScript(act, become: place.store.become, greeting: greeting)
         } catch {
             return CommandReport(.notSent(reason: error.message))
         }
-        let output = Mutex<[UInt8]>([])
-        let result = await place.transport.run(
-            script,
-            timeout: act.timeout.duration
-        ) { bytes in
-            output.withLock { $0 = Array(($0 + bytes).prefix(CommandReport.outputLimit)) }
+        let output = Mutex(PlainOutput(greeting: greeting, limit: act.outputLimit))
+        let result = await place.transport.run(script, timeout: act.timeout.duration) { bytes in
+            output.withLock { $0.consume(bytes) }
         }
-        let text = output.withLock { String(decoding: $0, as: UTF8.self) }
+        let printed = output.withLock { $0 }
+        func report(_ ending: CommandReport.Ending, _ errors: [UInt8] = []) -> CommandReport {
+            CommandReport(
+                ending,
+                standardOutput: String(decoding: printed.kept, as: UTF8.self),
+                standardError: String(decoding: errors, as: UTF8.self),
+                isOutputCut: printed.isCut
+            ).bounded(to: act.outputLimit)
+        }
         switch result {
         case .notSent(let reason): return CommandReport(.notSent(reason: reason))
-        case .broken(let reason): return CommandReport(.inDoubt(reason: reason), standardOutput: text)
-        case .ended(.timeIsUp): return CommandReport(.timedOut, standardOutput: text)
-        case .ended(.cancelled): return CommandReport(.stopped, standardOutput: text)
+        case .broken(let reason): return report(.inDoubt(reason: reason))
+        case .ended(.timeIsUp): return report(.timedOut)
+        case .ended(.cancelled): return report(.stopped)
         case .exited(let status?, let errors):
-            return CommandReport(
-                .exited(status: Int(status)),
-                standardOutput: text,
-                standardError: String(decoding: errors.prefix(CommandReport.outputLimit), as: UTF8.self)
-            )
-        case .exited(nil, _): return CommandReport(.signalled(name: "unknown"), standardOutput: text)
+            if !printed.isGreeted, let refusal = Self.refusalToBecome(status, errors, at: place) {
+                return CommandReport(.notSent(reason: refusal))
+            }
+            return report(.exited(status: Int(status)), errors)
+        case .exited(nil, _): return report(.signalled(name: "unknown"))
         }
+    }
+}
+
+/// What a command without a receipt prints: all that comes after the greeting, up to a limit.
+struct PlainOutput {
+    private let mark: [UInt8]
+    private let limit: Int
+    /// What came before the greeting, as far as it could hold its beginning.
+    private var chatter: [UInt8] = []
+    private(set) var kept: [UInt8] = []
+    private(set) var isGreeted = false
+    private(set) var isCut = false
+
+    init(greeting: String, limit: Int) {
+        self.mark = Array("\n\(greeting)\n".utf8)
+        self.limit = limit
+    }
+
+    mutating func consume(_ bytes: [UInt8]) {
+        guard !self.isGreeted else {
+            self.keep(bytes[...])
+            return
+        }
+        self.chatter += bytes
+        var start = 0
+        while start + self.mark.count <= self.chatter.count {
+            if self.chatter[start...].starts(with: self.mark) {
+                self.isGreeted = true
+                self.keep(self.chatter[(start + self.mark.count)...])
+                self.chatter = []
+                return
+            }
+            start += 1
+        }
+        self.chatter.removeFirst(start)
+    }
+
+    private mutating func keep(_ bytes: ArraySlice<UInt8>) {
+        let room = self.limit - self.kept.count
+        self.kept += bytes.prefix(max(room, 0))
+        self.isCut = self.isCut || bytes.count > room
     }
 }

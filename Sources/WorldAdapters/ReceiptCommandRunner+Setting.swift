@@ -33,7 +33,15 @@ extension ReceiptCommandRunner {
         _ errors: [UInt8],
         at place: Place
     ) -> String? {
-        guard let method = place.store.become.first, let status, case .refused(.unsupportedShell) = report.answer else {
+        guard let status, case .refused(.unsupportedShell) = report.answer else {
+            return nil
+        }
+        return self.refusalToBecome(status, errors, at: place)
+    }
+
+    /// What was not greeted by whoever should have been become, in the words of what refused; nothing where nobody was to be become.
+    static func refusalToBecome(_ status: Int32, _ errors: [UInt8], at place: Place) -> String? {
+        guard let method = place.store.become.first else {
             return nil
         }
         let said = String(decoding: errors.prefix(500), as: UTF8.self).split(whereSeparator: \.isNewline).last
@@ -53,14 +61,15 @@ extension ReceiptCommandRunner {
         }
     }
 
-    static func plainScript(_ act: Act, become: [String]) throws(ReceiptError) -> RemoteScript {
+    static func plainScript(_ act: Act, become: [String], greeting: String) throws(ReceiptError) -> RemoteScript {
         let (words, environment) = self.parts(of: act)
         return try PlainProgram.script(
             words,
             environment: environment,
             workingDirectory: act.setting.directory,
             standardInput: act.setting.input.map { Array($0.value.utf8) },
-            become: become
+            become: become,
+            greeting: greeting
         )
     }
 }

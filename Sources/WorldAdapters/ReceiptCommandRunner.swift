@@ -11,19 +11,25 @@ import Synchronization
 
 /// Sends commands with a receipt on the target, so that each happens at most once and can be asked for afterwards.
 package final class ReceiptCommandRunner: CommandRunner {
-    /// How long past the command's own time the host may take to answer, connecting included.
-    private static let slack = Duration.seconds(20)
+    /// How long hosts are waited for.
+    package struct Patience: Sendable {
+        /// How long past the command's own time the host may take to answer, connecting included.
+        package var slack = Duration.seconds(20)
+        /// How long a stop is tried: past it the command is in doubt, and says so.
+        package var stop = Duration.seconds(60)
+
+        package init() {}
+    }
+
     /// From TERM to KILL when a command is stopped.
     private static let grace = Duration.seconds(5)
-    /// How long a stop is tried: past it the command is in doubt, and says so.
-    private static let stopPatience = Duration.seconds(60)
     /// How long whoever waits for a command may take to hear of its end from the host, before it is told what the stop heard.
     private static let echo = Duration.seconds(5)
 
     /// What is known of a command that is under way.
     private struct Flight {
+        var act: Act
         var node: Node?
-        var isGuarded: Bool
         /// What waits for its end.
         var task: Task<CommandReport, Never>?
         /// What a stop has found out.
@@ -35,6 +41,8 @@ package final class ReceiptCommandRunner: CommandRunner {
         /// Told to stop before they were under way: tasks start in any order.
         var stoppedEarly: Set<EffectID> = []
         var incarnations: [String: StoreIncarnation] = [:]
+        /// Where something may have been started.
+        var places: [String: Place] = [:]
     }
 
     private let client: SSHClient
@@ -43,20 +51,26 @@ package final class ReceiptCommandRunner: CommandRunner {
     private let localFolder: String
     private let memory: any IncarnationMemory
     private let hosts: SSHHosts
+    private let patience: Patience
+    let now: @Sendable () -> Instant
     private let state = Mutex(State())
 
     /// Sends nothing yet.
     ///
     /// `family` names the succession of terms on every host: engines of another store have terms that say nothing about ours. `localFolder`
     /// keeps the receipts of commands on the engine's own machine. `memory` knows which store of receipts each host had, and must outlive the
-    /// engine.
+    /// engine. `now` is the clock of the run's events.
     package init(
         client: SSHClient,
         term: Term,
         family: String,
         localFolder: String,
-        memory: any IncarnationMemory
+        memory: any IncarnationMemory,
+        now: @escaping @Sendable () -> Instant = { SystemWallClock().now },
+        patience: Patience = Patience()
     ) {
+        self.now = now
+        self.patience = patience
         self.family = family
         self.memory = memory
         self.client = client
@@ -121,9 +135,10 @@ package final class ReceiptCommandRunner: CommandRunner {
             }
             let answer = await self.speak(
                 script,
-                nonce: wrapper.nonce,
+                wrapper,
                 at: place,
-                timeout: command.answersWithin + Self.slack
+                timeout: command.answersWithin + self.patience.slack,
+                keeping: command.outputLimit
             ) { event in
                 if case .output(let stream, let bytes) = event {
                     let text = String(decoding: bytes, as: UTF8.self)
@@ -157,7 +172,7 @@ package final class ReceiptCommandRunner: CommandRunner {
                     // The store of receipts is remembered before anything is started in it, and here none is.
                     return CommandReport(.notSent(reason: "nothing had ever been started there"))
                 }
-                if wasStopped, let stopped = await self.stopGuarded(act.effect, on: node) {
+                if wasStopped, let stopped = await self.stopGuarded(act, on: node) {
                     return stopped
                 }
                 return await self.follow(act, at: place)
@@ -176,11 +191,11 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard let flight else {
             return
         }
-        guard flight.isGuarded else {
+        guard flight.act.repeating != .never else {
             flight.task?.cancel()
             return
         }
-        let answer = await self.stopGuarded(effect, on: flight.node)
+        let answer = await self.stopGuarded(flight.act, on: flight.node)
         let end = ContinuousClock.now + Self.echo
         var pause = Backoff(longest: .milliseconds(250))
         while self.isUnderWay(effect), case .some = answer, ContinuousClock.now < end, await pause.rest() {}
@@ -196,16 +211,16 @@ package final class ReceiptCommandRunner: CommandRunner {
     /// Tries until the host says that nothing of the command is left, the command has ended, or patience has.
     ///
     /// - Returns: what is known then; nothing when the command has ended meanwhile.
-    private func stopGuarded(_ effect: EffectID, on node: Node?) async -> CommandReport? {
-        let end = ContinuousClock.now + Self.stopPatience
+    private func stopGuarded(_ act: Act, on node: Node?) async -> CommandReport? {
+        let end = ContinuousClock.now + self.patience.stop
         var pause = Backoff(longest: .seconds(5))
         var last = "the host did not answer"
         repeat {
-            switch await self.tellToStop(effect, on: node, until: end) {
+            switch await self.tellToStop(act, on: node, until: end) {
             case .report(let report):
                 switch report.answer {
                 case .doubt(.unreadable(let why)): last = why
-                case .doubt(.notConfirmedGone), .running, .opened, .swept, .never(sealed: false):
+                case .doubt(.notConfirmedGone), .running, .opened, .swept, .stored, .never(sealed: false):
                     last = CommandReport(report).ending.doubt ?? "it still runs"
                 case .refused(let refusal):
                     return .inDoubtAfterStop("\(refusal)")
@@ -216,19 +231,27 @@ package final class ReceiptCommandRunner: CommandRunner {
             guard await pause.rest() else {
                 break
             }
-        } while self.isUnderWay(effect) && ContinuousClock.now < end
-        return self.isUnderWay(effect) ? .inDoubtAfterStop(last) : nil
+        } while self.isUnderWay(act.effect) && ContinuousClock.now < end
+        return self.isUnderWay(act.effect) ? .inDoubtAfterStop(last) : nil
     }
 
-    private func tellToStop(_ effect: EffectID, on node: Node?, until end: ContinuousClock.Instant) async -> Spoken {
+    private func tellToStop(_ act: Act, on node: Node?, until end: ContinuousClock.Instant) async -> Spoken {
         do {
             let place = try self.place(of: node)
             let known = try await self.memory.incarnation(at: place.name).map { try StoreIncarnation($0) }
             let wrapper = try self.wrapper(at: place, incarnation: known)
-            let script = wrapper.stop(try ReceiptID(effect.text), grace: Self.grace)
+            let id = try ReceiptID(act.effect.text)
+            let script = wrapper.stop(
+                id,
+                begunAgo: self.age(of: act),
+                grace: Self.grace,
+                outputLimit: Self.share(of: act),
+                forgetting: act.holdsSecrets
+            )
             let needed = Self.grace + ReceiptWrapper.confirmation + .seconds(5)
             let left = max(end - ContinuousClock.now, .seconds(5))
-            return await self.speak(script, nonce: wrapper.nonce, at: place, timeout: min(needed, left)) { _ in }
+            let timeout = min(needed, left)
+            return await self.speak(script, wrapper, at: place, timeout: timeout, keeping: Self.share(of: act))
         } catch let error as PlaceError {
             return .notSent(error.message)
         } catch {
@@ -239,7 +262,7 @@ package final class ReceiptCommandRunner: CommandRunner {
     /// - Returns: whether somebody wanted it stopped before it was under way.
     private func register(_ act: Act, on node: Node?) -> Bool {
         self.state.withLock { state in
-            state.flights[act.effect] = Flight(node: node, isGuarded: act.repeating != .never)
+            state.flights[act.effect] = Flight(act: act, node: node)
             return state.stoppedEarly.remove(act.effect) != nil
         }
     }
@@ -269,7 +292,7 @@ package final class ReceiptCommandRunner: CommandRunner {
         let clock = ContinuousClock()
         var pause = Backoff(longest: .seconds(4))
         var isRunning = false
-        let end = clock.now + act.timeout.duration + Self.grace + ReceiptWrapper.confirmation + Self.slack
+        let end = clock.now + act.timeout.duration + Self.grace + ReceiptWrapper.confirmation + self.patience.slack
         var last = "the host did not answer"
         var asksFirst = true
         while clock.now < end, !Task.isCancelled {
@@ -297,10 +320,8 @@ package final class ReceiptCommandRunner: CommandRunner {
         }
         if isRunning, !Task.isCancelled {
             // Whoever should have ended it on the host is gone: end it from here.
-            if let stopped = await self.stopGuarded(
-                act.effect,
-                on: self.state.withLock({ $0.flights[act.effect]?.node })
-            ) {
+            let node = self.state.withLock { $0.flights[act.effect]?.node }
+            if let stopped = await self.stopGuarded(act, on: node) {
                 return stopped
             }
         }
@@ -313,14 +334,27 @@ package final class ReceiptCommandRunner: CommandRunner {
             let wrapper = try self.wrapper(at: place, incarnation: known)
             let id = try ReceiptID(act.effect.text)
             let patience = min(until, .seconds(30))
+            let share = Self.share(of: act)
             let script =
                 attaching
-                ? wrapper.attach(id, patience: patience)
-                : wrapper.ask(id, begunAgo: .zero, sealing: true)
-            return await self.speak(script, nonce: wrapper.nonce, at: place, timeout: patience + Self.slack) { _ in }
+                ? wrapper.attach(id, patience: patience, outputLimit: share, forgetting: act.holdsSecrets)
+                : wrapper.ask(
+                    id,
+                    begunAgo: self.age(of: act),
+                    sealing: true,
+                    outputLimit: share,
+                    forgetting: act.holdsSecrets
+                )
+            return await self.speak(script, wrapper, at: place, timeout: patience + self.patience.slack, keeping: share)
         } catch {
             return .notSent("\(error)")
         }
+    }
+
+    /// How long ago it began at most; nothing when the clock was set back since and cannot tell.
+    private func age(of act: Act) -> Duration? {
+        let now = self.now()
+        return now < act.askedAt ? nil : now.elapsed(since: act.askedAt).duration
     }
 
     // MARK: Speaking
@@ -331,14 +365,16 @@ package final class ReceiptCommandRunner: CommandRunner {
         case broken(String)
     }
 
-    private func speak(
+    /// Sends a program and reads its answer; of either end of a stream no more than `keeping` bytes are kept.
+    func speak(
         _ script: RemoteScript,
-        nonce: String,
+        _ wrapper: ReceiptWrapper,
         at place: Place,
         timeout: Duration,
-        onEvent: @escaping @Sendable (ReceiptAnswerParser.Event) -> Void
+        keeping limit: Int = 0,
+        onEvent: @escaping @Sendable (ReceiptAnswerParser.Event) -> Void = { _ in }
     ) async -> Spoken {
-        let parser = ParserBox(nonce: nonce)
+        let parser = ParserBox(nonce: wrapper.nonce, outputLimit: limit)
         let result = await place.transport.run(script, timeout: timeout) { bytes in
             for event in parser.consume(bytes) {
                 onEvent(event)
@@ -367,8 +403,7 @@ package final class ReceiptCommandRunner: CommandRunner {
             return known
         }
         let wrapper = try self.wrapper(at: place, incarnation: nil)
-        switch await self.speak(wrapper.open(), nonce: wrapper.nonce, at: place, timeout: Self.slack, onEvent: { _ in })
-        {
+        switch await self.speak(wrapper.open(), wrapper, at: place, timeout: self.patience.slack) {
         case .report(let report):
             switch report.answer {
             case .refused(let refusal): throw PlaceError(message: "\(place.name): \(refusal)")
@@ -388,13 +423,16 @@ package final class ReceiptCommandRunner: CommandRunner {
             if let found, pinned == nil {
                 try await self.memory.remember(found.text, at: place.name)
             }
-            self.state.withLock { $0.incarnations[place.name] = found }
+            self.state.withLock { state in
+                state.incarnations[place.name] = found
+                state.places[place.name] = place
+            }
             return found
         case .notSent(let reason), .broken(let reason): throw PlaceError(message: reason)
         }
     }
 
-    private func wrapper(at place: Place, incarnation: StoreIncarnation?) throws(ReceiptError) -> ReceiptWrapper {
+    func wrapper(at place: Place, incarnation: StoreIncarnation?) throws(ReceiptError) -> ReceiptWrapper {
         try ReceiptWrapper(
             store: place.store,
             term: self.term.number,
@@ -413,11 +451,26 @@ package final class ReceiptCommandRunner: CommandRunner {
             standardInput: act.setting.input.map { Array($0.value.utf8) },
             budget: act.timeout.duration,
             grace: Self.grace,
-            outputLimit: CommandReport.outputLimit
+            outputLimit: Self.share(of: act),
+            holdsSecrets: act.holdsSecrets
         )
     }
 
+    /// How much of either end of a stream is kept; between the two stands a line that says so.
+    private static func share(of act: Act) -> Int {
+        max(act.outputLimit - CommandReport.gap.utf8.count, 0) / 2
+    }
+
     // MARK: Places
+
+    /// The places where this engine has found or made a store of receipts, with that store's name.
+    var openedPlaces: [(place: Place, incarnation: StoreIncarnation)] {
+        self.state.withLock { state in
+            state.places.sorted { $0.key < $1.key }.compactMap { name, place in
+                state.incarnations[name].map { (place, $0) }
+            }
+        }
+    }
 
     struct Place: Sendable {
         let name: String

@@ -9,8 +9,8 @@ import Synchronization
 final class ParserBox: Sendable {
     private let parser: Mutex<ReceiptAnswerParser>
 
-    init(nonce: String) {
-        self.parser = Mutex(ReceiptAnswerParser(nonce: nonce))
+    init(nonce: String, outputLimit: Int) {
+        self.parser = Mutex(ReceiptAnswerParser(nonce: nonce, outputLimit: outputLimit))
     }
 
     func consume(_ bytes: [UInt8]) -> [ReceiptAnswerParser.Event] {
@@ -56,7 +56,7 @@ extension CommandReport {
             case .refused(let refusal): .notSent(reason: "\(refusal)")
             case .doubt(let doubt): .inDoubt(reason: "\(doubt)", mayStillRun: doubt.leavesItRunning)
             case .running: .inDoubt(reason: "it still runs")
-            case .opened, .swept: .inDoubt(reason: "the host answered another question")
+            case .opened, .swept, .stored: .inDoubt(reason: "the host answered another question")
             }
         self.init(
             ending,
@@ -107,8 +107,30 @@ struct Backoff {
 }
 
 extension ReceiptOutput {
+    /// Where something was left out, the character that was cut goes with it.
     var text: String {
-        let head = String(decoding: self.head, as: UTF8.self)
-        return self.tail.isEmpty ? head : head + "\n[…]\n" + String(decoding: self.tail, as: UTF8.self)
+        guard self.isTruncated else {
+            return String(decoding: self.head, as: UTF8.self)
+        }
+        let head = self.head.droppingCutCharacter
+        let tail = self.tail.drop { $0 & 0b1100_0000 == 0b1000_0000 }
+        return String(decoding: head, as: UTF8.self) + CommandReport.gap + String(decoding: tail, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    /// Without the beginning of a character at the end that has lost the rest of it.
+    fileprivate var droppingCutCharacter: ArraySlice<UInt8> {
+        guard let start = self.suffix(4).lastIndex(where: { $0 & 0b1100_0000 != 0b1000_0000 }) else {
+            return self[...]
+        }
+        let length =
+            switch self[start] {
+            case 0b1100_0000...0b1101_1111: 2
+            case 0b1110_0000...0b1110_1111: 3
+            case 0b1111_0000...0b1111_0111: 4
+            default: 1
+            }
+        return start + length > self.count ? self[..<start] : self[...]
     }
 }

@@ -99,7 +99,7 @@ import Testing
         ("answer doubt receipt", .doubt(.receiptVanished)), ("answer doubt lost", .doubt(.endNotRecorded)),
         ("answer doubt stuck", .doubt(.notConfirmedGone)), ("answer doubt alive", .doubt(.notConfirmedGone)),
         ("answer doubt torn", .doubt(.damaged)), ("answer doubt swept", .doubt(.maybeSwept)),
-        ("answer swept 2 5", .swept(removed: 2, kept: 5)),
+        ("answer swept 2 5", .swept(removed: 2, kept: 5)), ("answer stored", .stored(runs: [])),
     ])
     func `every answer has its line`(line: String, answer: ReceiptAnswer) {
         #expect(self.parse(Self.frames(["@hello 1\n", "@\(line)\n"])).answer == answer)

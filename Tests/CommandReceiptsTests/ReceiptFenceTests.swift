@@ -20,8 +20,9 @@ import Testing
         #expect(try host.send(old.open(), old).answer == refusal)
         #expect(try host.ask(late.id, old, sealing: true).answer == refusal)
         #expect(try host.send(old.attach(late.id, patience: .zero), old).answer == refusal)
-        #expect(try host.send(old.stop(late.id, grace: .zero), old).answer == refusal)
-        #expect(try host.send(old.sweep(olderThan: .zero, keepingAtMost: 0), old).answer == refusal)
+        #expect(try host.send(old.stop(late.id, begunAgo: .zero, grace: .zero), old).answer == refusal)
+        #expect(try host.send(old.list(), old).answer == refusal)
+        #expect(try host.send(old.sweep([ReceiptID("one")]), old).answer == refusal)
         #expect(try host.start(late, new).answer == ReceiptOnceTests.fine)
         #expect(host.lines("ledger") == ["one", "late"])
     }

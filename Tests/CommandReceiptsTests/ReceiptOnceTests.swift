@@ -122,7 +122,7 @@ import Testing
         let report = try host.start(command, wrapper)
         #expect(report.answer == Self.fine)
         #expect(report.standardOutput.head == Array("started\n".utf8))
-        #expect(try host.send(wrapper.stop(command.id, grace: .zero), wrapper).answer == Self.fine)
+        #expect(try host.send(wrapper.stop(command.id, begunAgo: .zero, grace: .zero), wrapper).answer == Self.fine)
         try go.release()
         #expect(try heard.line() == "alive")
     }

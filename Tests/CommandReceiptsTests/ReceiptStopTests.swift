@@ -41,7 +41,7 @@ import Testing
         let front = try host.spawn(wrapper.start(command))
         let processes = try Self.processes(ready)
         #expect(processes.count == 4)
-        let report = try host.send(wrapper.stop(command.id, grace: .seconds(20)), wrapper)
+        let report = try host.send(wrapper.stop(command.id, begunAgo: .zero, grace: .seconds(20)), wrapper)
         #expect(report.answer == .done(ReceiptEnding(status: 143, cause: .stopped)))
         #expect(!processes.contains(where: Self.lives))
         #expect(front.report(wrapper).answer == report.answer)
@@ -59,7 +59,7 @@ import Testing
         )
         let front = try host.spawn(wrapper.start(command))
         let processes = try Self.processes(ready)
-        let report = try host.send(wrapper.stop(command.id, grace: .milliseconds(300)), wrapper)
+        let report = try host.send(wrapper.stop(command.id, begunAgo: .zero, grace: .milliseconds(300)), wrapper)
         #expect(report.answer == .done(ReceiptEnding(status: 137, cause: .stopped)))
         #expect(!processes.contains(where: Self.lives))
         #expect(front.report(wrapper).answer == report.answer)
@@ -76,7 +76,7 @@ import Testing
         )
         let front = try host.spawn(wrapper.start(command))
         let processes = try Self.processes(ready)
-        let report = try host.send(wrapper.stop(command.id, grace: .milliseconds(300)), wrapper)
+        let report = try host.send(wrapper.stop(command.id, begunAgo: .zero, grace: .milliseconds(300)), wrapper)
         #expect(report.answer == .done(ReceiptEnding(status: 143, cause: .stopped)))
         #expect(!processes.contains(where: Self.lives))
         #expect(front.report(wrapper).answer == report.answer)
@@ -102,7 +102,8 @@ import Testing
         let host = try TargetHost(shell)
         let wrapper = try host.opened()
         let command = try ReceiptOnceTests.ledger(host, "unborn")
-        #expect(try host.send(wrapper.stop(command.id, grace: .zero), wrapper).answer == .never(sealed: true))
+        let stop = wrapper.stop(command.id, begunAgo: .zero, grace: .zero)
+        #expect(try host.send(stop, wrapper).answer == .never(sealed: true))
         #expect(try host.start(command, wrapper).answer == .refused(.sealed(because: "stopped")))
         #expect(host.lines("ledger").isEmpty)
     }
@@ -113,7 +114,7 @@ import Testing
         let wrapper = try host.opened()
         let command = try ReceiptOnceTests.ledger(host, "over", then: "exit 9")
         _ = try host.start(command, wrapper)
-        let report = try host.send(wrapper.stop(command.id, grace: .zero), wrapper)
+        let report = try host.send(wrapper.stop(command.id, begunAgo: .zero, grace: .zero), wrapper)
         #expect(report.answer == .done(ReceiptEnding(status: 9, cause: .exited)))
         #expect(report.standardOutput.head == Array("printed\n".utf8))
     }
@@ -133,7 +134,8 @@ import Testing
             Issue.record("the command itself still runs")
             return
         }
-        #expect(try host.send(wrapper.stop(command.id, grace: .seconds(5)), wrapper).answer == .doubt(.endNotRecorded))
+        let stop = wrapper.stop(command.id, begunAgo: .zero, grace: .seconds(5))
+        #expect(try host.send(stop, wrapper).answer == .doubt(.endNotRecorded))
         #expect(!processes.contains(where: Self.lives))
         #expect(try host.ask(command.id, wrapper).answer == .doubt(.endNotRecorded))
         #expect(try host.start(command, wrapper).answer == .doubt(.endNotRecorded))
@@ -151,7 +153,8 @@ import Testing
         try "v1 \(here) 1 \(here) 1 \(here) .\n"
             .write(toFile: host.file(host.receipt(command.id, "pid")), atomically: true, encoding: .utf8)
         #expect(try host.ask(command.id, wrapper).answer == .doubt(.endNotRecorded))
-        #expect(try host.send(wrapper.stop(command.id, grace: .zero), wrapper).answer == .doubt(.endNotRecorded))
+        let stop = wrapper.stop(command.id, begunAgo: .zero, grace: .zero)
+        #expect(try host.send(stop, wrapper).answer == .doubt(.endNotRecorded))
     }
 
     @Test func `a torn line is damage, not an answer`() throws {

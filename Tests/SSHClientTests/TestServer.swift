@@ -13,12 +13,15 @@ final class TestServer: @unchecked Sendable {
     let folder: URL
     let port: UInt16
     private let options: [String]
+    /// The home folder of whoever logs in, where it is not that user's own.
+    private let home: String?
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    init(keyTypes: [String] = ["ed25519"], options: [String] = []) throws {
+    init(keyTypes: [String] = ["ed25519"], options: [String] = [], home: String? = nil) throws {
+        self.home = home
         self.folder = FileManager.default.temporaryDirectory.appending(path: "selfheal-ssh-\(UUID().uuidString)")
         self.options = options
         self.port = try Self.freePort()
@@ -137,7 +140,7 @@ final class TestServer: @unchecked Sendable {
                 "PermitRootLogin prohibit-password", "UseDNS no", "PrintMotd no", "PrintLastLog no",
                 "LogLevel VERBOSE",
                 // Debian's bash reads ~/.bashrc for remote commands otherwise, which may say or cost anything.
-                "SetEnv SHLVL=2 \(self.mark)",
+                "SetEnv SHLVL=2 \(self.mark)" + (self.home.map { " HOME=\($0)" } ?? ""),
             ]
             + self.options
             + (self.options.contains { $0.hasPrefix("MaxStartups") } ? [] : ["MaxStartups 300:30:400"])

@@ -62,7 +62,8 @@ import WorldAdapters
             _ effect: EffectID = "run.step.here.1.0",
             then: String = "true",
             repeating: RepeatPolicy = .guarded,
-            timeout: Milliseconds = .seconds(60)
+            timeout: Milliseconds = .seconds(60),
+            askedAt: Instant = SystemWallClock().now
         ) -> Act {
             Act(
                 effect: effect,
@@ -73,7 +74,8 @@ import WorldAdapters
                 summary: "count",
                 effectClass: .changes,
                 repeating: repeating,
-                timeout: timeout
+                timeout: timeout,
+                askedAt: askedAt
             )
         }
 
@@ -314,6 +316,42 @@ import WorldAdapters
         async let end = young.inquire(act, on: nil)
         await young.stop(act.effect)
         #expect(await end.ending == .stopped)
+    }
+
+    // MARK: output
+
+    @Test(arguments: [RepeatPolicy.guarded, .never])
+    func `of much output no more than the act's share is kept, and it is said`(policy: RepeatPolicy) async throws {
+        let place = try Place()
+        var act = place.act(
+            then: "i=0; while [ $i -lt 3000 ]; do echo \"line $i äöü\"; i=$((i+1)); done; echo last >&2",
+            repeating: policy
+        )
+        act.outputLimit = 4_096
+        let report = try await place.engine().run(act, on: nil) { _ in }
+        #expect(report.ending == .exited(status: 0))
+        #expect(report.standardOutput.utf8.count <= 4_096 && report.standardOutput.utf8.count > 4_000)
+        #expect(report.standardOutput.hasPrefix("line 0 äöü\n"))
+        #expect(report.isOutputCut)
+        guard policy == .guarded else {
+            return
+        }
+        #expect(report.standardOutput.hasSuffix("line 2999 äöü\n"))
+        let asked = try await place.engine(term: 2).inquire(act, on: nil)
+        #expect(asked.standardOutput.utf8.count <= 4_096 && asked.isOutputCut)
+    }
+
+    @Test func `what a command with secrets printed is not kept on the host`() async throws {
+        let place = try Place()
+        var act = place.act(then: "echo planted; echo planted >&2; exit 3")
+        act.holdsSecrets = true
+        let report = try await place.engine().run(act, on: nil) { _ in }
+        #expect(report.standardOutput == "planted\n" && report.standardError == "planted\n")
+        let names = try FileManager.default.contentsOfDirectory(atPath: "\(place.receipts)/\(act.effect.text)")
+        #expect(names.contains("status") && !names.contains("out") && !names.contains("err"))
+        let asked = try await place.engine(term: 2).inquire(act, on: nil)
+        #expect(asked.ending == .exited(status: 3))
+        #expect(asked.standardOutput == "")
     }
 
     // MARK: this machine's own shell

@@ -35,7 +35,8 @@ import WorldAdapters
             summary: "ask",
             effectClass: effect,
             repeating: repeating,
-            timeout: timeout
+            timeout: timeout,
+            askedAt: SystemWallClock().now
         )
     }
 

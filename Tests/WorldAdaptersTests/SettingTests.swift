@@ -59,10 +59,11 @@ struct SettingTests {
         _ script: String,
         _ setting: Act.Setting,
         repeating: RepeatPolicy = .guarded,
-        timeout: Milliseconds = .seconds(60)
+        timeout: Milliseconds = .seconds(60),
+        number: Int = 1
     ) -> Act {
         Act(
-            effect: "run.step.alpha.1.0",
+            effect: EffectID("run.step.alpha.\(number).0"),
             step: "step",
             target: "alpha",
             attempt: 1,
@@ -71,7 +72,8 @@ struct SettingTests {
             effectClass: .changes,
             repeating: repeating,
             timeout: timeout,
-            setting: setting
+            setting: setting,
+            askedAt: SystemWallClock().now
         )
     }
 
@@ -106,13 +108,14 @@ struct SettingTests {
     @Test func `what sudo refuses was not sent, and sudo's words say why`() async throws {
         let touched = self.host.file("touched")
         let setting = Act.Setting(become: Become(user: self.host.forbidden))
-        for repeating in [RepeatPolicy.guarded] {
+        for repeating in [RepeatPolicy.guarded, .never] {
             let report = try await self.run(self.act("touch \(touched)", setting, repeating: repeating))
             guard case .notSent(let reason) = report.ending else {
                 Issue.record("\(report.ending)")
                 return
             }
             #expect(reason.contains("sudo") && reason.contains("password"))
+            #expect(reason.contains("allow it in sudoers"))
         }
         #expect(!FileManager.default.fileExists(atPath: touched))
     }
@@ -126,6 +129,41 @@ struct SettingTests {
         await engine.stop(act.effect)
         #expect(await running.ending == .stopped)
         #expect(self.host.processes(of: self.host.service, like: "4321") == 0)
+    }
+
+    @Test func `a command that itself ends with a sudo's status is not taken for one that sudo refused`() async throws {
+        let setting = Act.Setting(become: Become(user: self.host.service))
+        let act = self.act("echo 'sudo: a password is required' >&2; exit 1", setting, repeating: .never)
+        let report = try await self.run(act)
+        #expect(report.ending == .exited(status: 1))
+        #expect(report.standardOutput == "")
+    }
+
+    // Goal: what TERM and KILL reach as the other user does not hang on the moment at which they come.
+    @Test func `stops come at any moment, twenty times over, and each is confirmed`() async throws {
+        let engine = try self.engine()
+        let inventory = try self.inventory()
+        for number in 0..<20 {
+            let act = self.act(
+                number % 2 == 0 ? "sleep 4322 & sleep 4322" : "trap '' TERM; while :; do sleep 0.4322; done",
+                Act.Setting(become: Become(user: self.host.service)),
+                number: number + 1
+            )
+            async let running = engine.run(act, on: act.node(in: inventory)) { _ in }
+            if number % 4 < 2 {
+                try await self.host.wait { self.host.processes(of: self.host.service, like: "4322") >= 1 }
+            } else {
+                await Task.yield()
+            }
+            await engine.stop(act.effect)
+            switch await running.ending {
+            case .stopped: break
+            // The stop overtook it: then it never began.
+            case .notSent where number % 4 >= 2: break
+            case let other: Issue.record("stop \(number): \(other)")
+            }
+            #expect(self.host.processes(of: self.host.service, like: "4322") == 0)
+        }
     }
 
     @Test func `the next engine asks as the same user, and nothing is done twice`() async throws {
