@@ -41,13 +41,12 @@ import Testing
     @Test func `a child that is just being started does not keep the folder`() async throws {
         let place = TemporaryStore()
         let store = try place.open()
-        let lock = try #require(
-            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }.first {
-                number in
-                let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
-                return path == "\(place.folder)/engine.lock"
-            }
-        )
+        let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+        let lock = descriptors.first { number in
+            let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
+            return path == "\(place.folder)/engine.lock"
+        }
+        let copy = dup(try #require(lock))
         let copy = dup(lock)
         defer { close(copy) }
         await store.close()
