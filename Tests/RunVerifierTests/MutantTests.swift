@@ -142,11 +142,11 @@ import Testing
             breaks: "'may_i_start' before 'start_controller'"
         ),
         Mutant(
-            name: "a broker that serves is restarted unasked",
+            name: "what the broker had to say is not kept",
             runbook: missed,
-            old: "  - id: may_i_restart\n",
-            new: "  - id: may_i_restart\n    when: 1 > 2\n",
-            breaks: "'may_i_restart' before 'restart_broker'"
+            old: "  - id: keep_evidence\n",
+            new: "  - id: keep_evidence\n    when: 1 > 2\n",
+            breaks: "'keep_evidence' before 'start_broker'"
         ),
         Mutant(
             name: "nobody hears what fills the disks",

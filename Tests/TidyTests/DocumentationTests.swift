@@ -111,6 +111,8 @@ private enum Checkout {
 
     /// Every page; those about diagnostics show runbooks that are wrong on purpose.
     static func pages() throws -> [String] {
-        try ["", "docs", "docs/language", "docs/decisions", "docs/runbooks"].flatMap { try self.files(in: $0, ending: ".md") }
+        try ["", "docs", "docs/language", "docs/decisions", "docs/runbooks"].flatMap { folder in
+            try self.files(in: folder, ending: ".md")
+        }
     }
 }

@@ -26,7 +26,9 @@ import Testing
         }
         let file = try Repository.file("runbooks/\(name).yaml")
         let document = YAMLDocument.parse(SourceFile(path: file.path, text: file.text), features: .runbook)
-        let syntax = try #require(RunbookParser.parse(try #require(document.root)).0)
+        let root = try #require(document.root)
+        let (parsed, _) = RunbookParser.parse(root)
+        let syntax = try #require(parsed)
         for parameter in syntax.parameters {
             #expect(page.contains("`\(parameter.name.value)`"), "\(name): parameter \(parameter.name.value)")
         }
