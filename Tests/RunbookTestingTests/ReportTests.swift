@@ -25,7 +25,7 @@ import Testing
 
     @Test func `a case that fails shows what was expected beside what happened`() throws {
         let report = try Tried.run(Self.tests, of: Tried.firstRunbook())
-        let text = report.text().split(separator: "\n", omittingEmptySubsequences: false).prefix(18).joined(
+        let text = report.text().split(separator: "\n", omittingEmptySubsequences: false).prefix(19).joined(
             separator: "\n"
         )
         #expect(
