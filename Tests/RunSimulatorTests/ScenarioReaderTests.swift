@@ -54,7 +54,8 @@ import Testing
         answers:
           - { ssh: [lock, held], on: witness1, from: 5m, exit_status: 1, stdout: no, stderr: taken }
           - { http: /health, status: 503, body: busy }
-          - { kafka: { under_replicated: 1, offline: 2, at_min_isr: 3, lag_seconds: 4 }, on: [kafka1, kafka2] }
+          - kafka: { under_replicated: 1, offline: 2, at_min_isr: 3, under_min_isr: 5, lag_seconds: 4, lag_messages: 6 }
+            on: [kafka1, kafka2]
           - { ssh: can-reach, from: 1m, silent: true }
         monitors: { every: 10s, timeout: 2s, down_after: 3, up_after: 2 }
         start: { at: 30s }
@@ -118,6 +119,7 @@ import Testing
         #expect(answers.map(\.isSilent) == [false, false, true, false])
         #expect(answers[0].facts == ["status": .int(503), "body": .string("busy")])
         #expect(answers[1].facts["lag_seconds"] == .int(4) && answers[1].facts["at_min_isr"] == .int(3))
+        #expect(answers[1].facts["lag_messages"] == .int(6) && answers[1].facts["under_min_isr"] == .int(5))
         #expect(answers[2].facts == [:])
         #expect(answers[3].facts == ["exit_status": .int(1), "stdout": .string("no"), "stderr": .string("taken")])
     }
