@@ -65,7 +65,7 @@ package final class PretendHosts: CommandRunner, ProbeRunner {
     }
 
     /// Lets commands of this summary print a text on both streams.
-    package func print(_ text: String, by summary: String) {
+    package func say(_ text: String, by summary: String) {
         self.state.withLock { $0.outputs[summary] = text }
     }
 

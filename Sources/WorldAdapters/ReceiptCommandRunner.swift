@@ -11,16 +11,6 @@ import Synchronization
 
 /// Sends commands with a receipt on the target, so that each happens at most once and can be asked for afterwards.
 package final class ReceiptCommandRunner: CommandRunner {
-    /// How long hosts are waited for.
-    package struct Patience: Sendable {
-        /// How long past the command's own time the host may take to answer, connecting included.
-        package var slack = Duration.seconds(20)
-        /// How long a stop is tried: past it the command is in doubt, and says so.
-        package var stop = Duration.seconds(60)
-
-        package init() {}
-    }
-
     /// From TERM to KILL when a command is stopped.
     private static let grace = Duration.seconds(5)
     /// How long whoever waits for a command may take to hear of its end from the host, before it is told what the stop heard.

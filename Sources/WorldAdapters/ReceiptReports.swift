@@ -90,6 +90,18 @@ extension ReceiptDoubt {
     }
 }
 
+extension ReceiptCommandRunner {
+    /// How long hosts are waited for.
+    package struct Patience: Sendable {
+        /// How long past the command's own time the host may take to answer, connecting included.
+        package var slack = Duration.seconds(20)
+        /// How long a stop is tried: past it the command is in doubt, and says so.
+        package var stop = Duration.seconds(60)
+
+        package init() {}
+    }
+}
+
 /// Pauses that grow, so that a host that is away is not asked without rest.
 struct Backoff {
     private var next = Duration.milliseconds(250)

@@ -45,7 +45,7 @@ import Testing
     ) async throws {
         let binding = try PlanFixture.binding(runbook, nodes: 1_000)
         let life = Life(binding)
-        life.hosts.print(Self.text, by: "act")
+        life.hosts.say(Self.text, by: "act")
         #expect(try await life.run() == .succeeded)
         let (bytes, cut, shares) = Self.kept(life)
         #expect(bytes <= CommandReport.stepLimit)
@@ -69,12 +69,12 @@ import Testing
                 finish: { outcome: escalated }
             """
         let life = Life(try PlanFixture.binding(Sample.oneCommand(step: more)))
-        life.hosts.print(Self.text, by: "act")
+        life.hosts.say(Self.text, by: "act")
         #expect(try await life.run() == .escalated)
         let shares = Self.kept(life).shares
         #expect(shares.allSatisfy { $0 <= CommandReport.outputLimit && $0 > CommandReport.outputLimit - 64 })
         let small = Life(try PlanFixture.binding(Sample.oneCommand(step: more)))
-        small.hosts.print("little", by: "act")
+        small.hosts.say("little", by: "act")
         #expect(try await small.run() == .succeeded)
     }
 }
