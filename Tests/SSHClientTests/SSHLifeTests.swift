@@ -40,22 +40,24 @@ import Testing
         #expect(client.counters.sessionsOpened == 1)
     }
 
+    // Method: no bound of time, which a busy machine would miss; the others are done while the frozen one is still waited for.
     @Test func `a frozen host delays no other`() async throws {
         let frozen = try TestServer()
         let other = try TestServer()
-        let client = try self.client(deadPeerAfter: .seconds(3))
+        let client = try self.client(deadPeerAfter: .seconds(600))
         let host = try frozen.host()
-        #expect(try await client.run("true", on: host, timeout: .seconds(30)).succeeded)
+        #expect(try await client.run("true", on: host, timeout: .seconds(60)).succeeded)
         frozen.signalAll(SIGSTOP)
         defer { frozen.signalAll(SIGCONT) }
-        async let lost = sshError { () throws(SSHError) in
-            try await client.run("true", on: host, timeout: .seconds(8))
+        let waiting = Task {
+            await sshError { () throws(SSHError) in
+                try await client.run("true", on: host, timeout: .seconds(600))
+            }
         }
-        let start = ContinuousClock.now
         for _ in 0..<20 {
-            #expect(try await client.run("true", on: other.host(), timeout: .seconds(10)).succeeded)
+            #expect(try await client.run("true", on: other.host(), timeout: .seconds(120)).succeeded)
         }
-        #expect(ContinuousClock.now - start < .seconds(10))
-        #expect(await lost != nil)
+        waiting.cancel()
+        #expect(await waiting.value?.code == .cancelled)
     }
 }
