@@ -47,7 +47,6 @@ import Testing
             return path == "\(place.folder)/engine.lock"
         }
         let copy = dup(try #require(lock))
-        let copy = dup(lock)
         defer { close(copy) }
         await store.close()
         let next = try place.open()
