@@ -85,11 +85,16 @@ import WorldAdapters
         }
 
         func waitForLedger() async throws {
+            try #require(await self.hasLedger())
+        }
+
+        /// Whether a command has begun, within a minute.
+        func hasLedger() async -> Bool {
             let end = ContinuousClock.now + .seconds(60)
-            while self.count == 0 {
-                try #require(ContinuousClock.now < end)
-                try await Task.sleep(for: .milliseconds(5))
+            while self.count == 0, ContinuousClock.now < end {
+                try? await Task.sleep(for: .milliseconds(5))
             }
+            return self.count > 0
         }
     }
 
@@ -175,8 +180,10 @@ import WorldAdapters
         let runner = try place.engine()
         let act = place.act(then: "while :; do sleep 1; done")
         async let report = runner.run(act, on: nil) { _ in }
-        try await place.waitForLedger()
+        // It is stopped also if it never began: nothing else would end it.
+        let hasBegun = await place.hasLedger()
         await runner.stop(act.effect)
+        #expect(hasBegun)
         #expect(await report.ending == .stopped)
         let next = place.act("run.step.here.2.0")
         await runner.stop(next.effect)
@@ -197,7 +204,11 @@ import WorldAdapters
         let runner = try place.engine()
         let act = place.act(then: "echo waiting; while :; do sleep 1; done")
         let (lines, show) = AsyncStream.makeStream(of: String.self)
-        async let report = runner.run(act, on: nil) { show.yield($0.text) }
+        async let report = {
+            // Nobody waits for lines of a command that has ended.
+            defer { show.finish() }
+            return await runner.run(act, on: nil) { show.yield($0.text) }
+        }()
         var text = ""
         for await line in lines {
             text += line
@@ -265,8 +276,10 @@ import WorldAdapters
         let act = place.act(then: "while :; do sleep 1; done")
         let runner = try place.engine()
         async let report = runner.run(act, on: nil) { _ in }
-        try await place.waitForLedger()
+        // It is stopped also if it never began: nothing else would end it.
+        let hasBegun = await place.hasLedger()
         await runner.stop(act.effect)
+        #expect(hasBegun)
         _ = await report
         let folder = "\(place.receipts)/\(act.effect.text)"
         let claim = try String(contentsOfFile: "\(folder)/claim", encoding: .utf8)
@@ -379,8 +392,10 @@ import WorldAdapters
         let runner = try place.engine()
         let act = place.act(then: "sh -c 'trap \"\" TERM; while :; do sleep 1; done' & wait", repeating: .never)
         async let report = runner.run(act, on: nil) { _ in }
-        try await place.waitForLedger()
+        // It is stopped also if it never began: nothing else would end it.
+        let hasBegun = await place.hasLedger()
         await runner.stop(act.effect)
+        #expect(hasBegun)
         #expect(await report.ending == .stopped)
     }
 }
