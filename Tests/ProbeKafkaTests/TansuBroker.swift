@@ -67,9 +67,18 @@ final class TansuBroker {
         self.process.waitUntilExit()
     }
 
-    /// It takes connections and never answers.
-    func freeze() {
+    /// It takes connections and never answers, from when this returns: its threads stop one after the other.
+    func freeze() async throws {
         kill(self.process.processIdentifier, SIGSTOP)
+        let deadline = ContinuousClock.now + .seconds(120)
+        let folder = "/proc/\(self.process.processIdentifier)/task"
+        while ContinuousClock.now < deadline {
+            let threads = try FileManager.default.contentsOfDirectory(atPath: folder)
+            let states = try threads.map { try String(contentsOfFile: "\(folder)/\($0)/status", encoding: .utf8) }
+            if states.allSatisfy({ $0.contains("State:\tT") }) { return }
+            await Task.yield()
+        }
+        throw SetupFailure(message: "Tansu does not stop")
     }
 
     private static func freePort() throws -> UInt16 {

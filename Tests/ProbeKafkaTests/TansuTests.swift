@@ -106,7 +106,7 @@ struct TansuTests {
 
     @Test func `frozen it is unknown, and dead it is down`() async throws {
         let broker = try await TansuBroker(using: self.prober)
-        broker.freeze()
+        try await broker.freeze()
         let frozen = await self.ask(broker, [.metadata, .replication, .lag], timeout: .seconds(1))
         #expect(frozen.answered == nil && frozen.serving == nil && frozen.problem != nil)
         broker.kill9()
