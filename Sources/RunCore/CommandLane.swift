@@ -191,7 +191,9 @@ struct CommandLane: Hashable, Sendable {
         guard case .ended(let effect, _, _) = event, let last = self.lastAct else {
             return
         }
-        for attempt in 1...max(last.attempt, 1)
+        // Every lane of a batch hears of every end, so the names of earlier sendings are made only where there were some.
+        let attempts = effect == last.effect ? [last.attempt] : Array(1..<max(last.attempt, 1))
+        for attempt in attempts
         where effect == EffectID(run: context.binding.run, step: step.key, target: self.target, attempt: attempt) {
             let place = self.target.map { " on \($0)" } ?? ""
             let what = "the end of '\(last.summary)'\(place), attempt \(attempt), came after it was settled"
