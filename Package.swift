@@ -314,7 +314,7 @@ let package = Package(
             name: "SchemaTests",
             dependencies: [
                 "TestSupport", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunbookLanguage",
-                "SelfhealConfiguration", "RunSimulator", "RunbookTesting",
+                "RunbookCompiler", "SelfhealConfiguration", "RunSimulator", "RunbookTesting",
             ],
             swiftSettings: strict
         ),
