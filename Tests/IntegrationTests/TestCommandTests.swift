@@ -108,8 +108,8 @@ extension IntegrationTests {
                 let spoilt = Self.runbook.replacing("pause: 1s", with: "finish: { outcome: failed }")
                 _ = try Selfheal.write(spoilt, "pause.yaml", in: folder)
                 try await life.says("watching 2 files", times: 2)
-                // Whoever started the tests may have them ignore an interrupt, and what they start inherits that.
-                life.signal(SIGTERM)
+                // The thread that started it has every other signal blocked, which the program inherits.
+                life.signal(SIGKILL)
                 let outcome = try await life.end()
                 let rounds = outcome.output.components(separatedBy: "cases passed")
                 #expect(rounds.count > 2, "\(outcome)")
