@@ -43,6 +43,8 @@ final class EngineLock: Sendable {
         }
         if let held {
             _ = ftruncate(held, 0)
+            // Closing is not enough: a child that has been forked and has not yet begun its program holds the file open, too.
+            flock(held, LOCK_UN)
             close(held)
         }
     }
