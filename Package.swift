@@ -277,7 +277,7 @@ let package = Package(
             name: "SchemaTests",
             dependencies: [
                 "TestSupport", "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunbookLanguage",
-                "SelfhealConfiguration",
+                "RunbookCompiler", "SelfhealConfiguration",
             ],
             swiftSettings: strict
         ),

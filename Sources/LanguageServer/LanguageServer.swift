@@ -3,7 +3,7 @@
 
 package import RunVocabulary
 package import RunbookEditor
-package import RunbookLanguage
+import RunbookLanguage
 package import RunbookSource
 
 /// Answers an editor in the Language Server Protocol, 3.17.

@@ -43,7 +43,9 @@ extension Diagnostic {
             severity: .error,
             message: "'\(name)' cannot name a \(what)",
             span: span,
-            help: "a name begins with a letter a-z and goes on with a-z, 0-9 and '_', at most 64 characters"
+            help: Naming.wordsOfExpressions.contains(name)
+                ? "expressions read it as something else; choose another name"
+                : "a name begins with a letter a-z and goes on with a-z, 0-9 and '_', at most 64 characters"
         )
     }
 

@@ -216,8 +216,11 @@ package struct RunbookParser {
 package enum Naming {
     /// A name that expressions use: `[a-z][a-z0-9_]*`, at most 64 characters.
     package static func isName(_ text: String) -> Bool {
-        self.isName(text, alsoAllowing: "_")
+        self.isName(text, alsoAllowing: "_") && !self.wordsOfExpressions.contains(text)
     }
+
+    /// What looks like a name and can be none, because expressions would read it as something else.
+    package static let wordsOfExpressions: Set<String> = ["true", "false", "null", "in"]
 
     /// A runbook's name is also a file's name and may have hyphens.
     package static func isRunbookName(_ text: String) -> Bool {

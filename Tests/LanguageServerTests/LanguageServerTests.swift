@@ -6,6 +6,7 @@ import LanguageServer
 import RunVocabulary
 import RunbookEditor
 import RunbookSource
+import RunbookYAML
 import Testing
 
 /// The protocol, from message to message; what is answered about runbooks is tested with the editor.

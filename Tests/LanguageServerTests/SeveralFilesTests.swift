@@ -66,7 +66,7 @@ import Testing
     @Test(arguments: ["file:///a%20b/m%C3%BCll.yaml", "file:///a%2zb.yaml", "untitled:one", "file://", ""])
     func `a document may have any name`(uri: String) throws {
         var client = try Self.client()
-        let told = client.open(Self.caller, as: uri)
+        let told = client.open(Self.caller.replacing("restart", with: "nowhere"), as: uri)
         #expect(told["uri"] == .string(uri))
         #expect(told["diagnostics"]?[0]?["code"] == "RB0241", "\(told)")
     }
@@ -91,6 +91,10 @@ import Testing
         let items = client.request("textDocument/completion", place)["result"]?["items"]?.arrayValue ?? []
         #expect(items.contains { $0["label"] == .string(key) }, "\(items)")
         #expect(!items.contains { $0["label"] == "steps" })
+        // A text that is no YAML yet has keys to offer, and none to explain.
+        guard line == 1 else {
+            return
+        }
         let hover = client.request("textDocument/hover", LanguageServerTests.Client.place(0, 2))["result"]
         #expect(hover?["contents"]?["value"]?.stringValue?.isEmpty == false)
     }

@@ -43,9 +43,8 @@ import Testing
     }
 
     @Test func `a route, a branch and a property name steps too`() {
-        expectProblems(
-            [201, 201, 201, 201, 201],
-            in: runbook(
+        let source = MarkedSource(
+            runbook(
                 """
                   - id: look
                     pause: 5s
@@ -59,6 +58,11 @@ import Testing
                 head: "properties: [{ before: { first: ❶lost❶, then: done } }]"
             )
         )
+        // One name that is wrong is one message, with all its places.
+        let found = compile(source).diagnostics
+        #expect(found.map(\.code.number) == [201], "\(found)")
+        #expect(found.first?.span == source["❶"])
+        #expect(found.first?.notes.map(\.span) == ["❷", "❸", "❹", "❺"].map { source[$0] }, "\(found)")
     }
 
     @Test func `a jump does not leave its list`() {
@@ -358,10 +362,10 @@ import Testing
         )
     }
 
-    static let wipe = "  - id: ❶wipe❶\n    run: { targets: ensemble, command: [wipe], effect: wipes }"
+    static let wipe = "  - id: ❶wipe❶\n    run: { targets: brokers, command: [wipe], effect: wipes }"
     /// So that nothing else is to be said about it.
     static let copy =
-        "  - id: backup\n    run: { targets: ensemble, script: tar -cf b . && sha256sum b, effect: changes }\n"
+        "  - id: backup\n    run: { targets: brokers, script: tar -cf b . && sha256sum b, effect: changes }\n"
     static let gate = "approve: { message: May I?, from: [role:sre], timeout: 5m, on_timeout: refused }"
 
     @Test func `behind a gate it is none`() throws {

@@ -65,7 +65,15 @@ struct Schema {
         }
         let list = argument.arrayValue ?? []
         switch keyword {
-        case "$schema", "$defs", "title", "description", "additionalProperties": return []
+        case "$schema", "$defs", "title", "description": return []
+        // Beside 'properties' and 'propertyNames' it is looked at there.
+        case "additionalProperties":
+            guard argument.members != nil, schema["properties"] == nil, schema["propertyNames"] == nil else {
+                return []
+            }
+            return try (value.members ?? []).flatMap { member in
+                try self.problems(with: member.value, by: argument, at: "\(path).\(member.name)")
+            }
         case "$ref":
             guard let target = argument.stringValue.flatMap({ self.definition($0) }) else {
                 return ["\(path): dangling \(argument.text)"]
@@ -84,6 +92,7 @@ struct Schema {
             let regex = try Regex(argument.stringValue ?? "")
             return problem(unless: value.stringValue.map { $0.contains(regex) } ?? true)
         case "minItems": return problem(unless: value.arrayValue.map { $0.count >= argument.intValue ?? 0 } ?? true)
+        case "maxItems": return problem(unless: value.arrayValue.map { $0.count <= argument.intValue ?? 0 } ?? true)
         case "minProperties": return problem(unless: value.members.map { $0.count >= argument.intValue ?? 0 } ?? true)
         case "maxProperties": return problem(unless: value.members.map { $0.count <= argument.intValue ?? 0 } ?? true)
         case "items":

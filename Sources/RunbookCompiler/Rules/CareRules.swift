@@ -178,8 +178,15 @@ enum CareRules {
     /// When half of a cluster seems down, it may be the one who looks.
     private static func massFailure(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
         guard rules.plan.isForMassFailure, rules.plan.autonomy == .automatic, !rules.syntax.triggers.isEmpty,
-            let autonomy = rules.syntax.autonomy, rules.acts(regions)
+            let autonomy = rules.syntax.autonomy, let main = regions.first
         else {
+            return []
+        }
+        // Behind a gate a person has looked.
+        let unasked = main.reachable { index in
+            if case .approve = main.steps[index].verb { true } else { false }
+        }
+        guard main.acts.contains(where: { $0.action.effect.changesTheWorld && unasked.contains($0.index) }) else {
             return []
         }
         return [
