@@ -65,7 +65,15 @@ struct Schema {
         }
         let list = argument.arrayValue ?? []
         switch keyword {
-        case "$schema", "$defs", "title", "description", "additionalProperties", "default", "examples": return []
+        case "$schema", "$defs", "title", "description", "default", "examples": return []
+        // Beside 'properties' and 'propertyNames' it is looked at there.
+        case "additionalProperties":
+            guard argument.members != nil, schema["properties"] == nil, schema["propertyNames"] == nil else {
+                return []
+            }
+            return try (value.members ?? []).flatMap { member in
+                try self.problems(with: member.value, by: argument, at: "\(path).\(member.name)")
+            }
         case "$ref":
             guard let target = argument.stringValue.flatMap({ self.definition($0) }) else {
                 return ["\(path): dangling \(argument.text)"]

@@ -146,7 +146,7 @@ enum Skeleton {
           - id: each
             for_each:
               as: member
-              in: members
+              in: members.sortBy(n, n.mode == 'leader')   # the leader last: one election, not several
               stop_after_failures: 1
             steps:
               - id: restart
