@@ -30,7 +30,7 @@ struct EngineConfiguration: Sendable {
         notifications: { channels: { oncall: { kind: file, path: \(Self.quote(self.layout.notices)) } } }
         store: { folder: \(Self.quote(self.layout.store)) }
         # What 'selfheal serve RUNBOOK…' looks at and whom it asks; a real cluster is looked at less often.
-        monitoring: { interval: 1s, timeout: 800ms }
+        monitoring: { interval: 2s, timeout: 1500ms }
         watch: { channels: [oncall], ask: { from: ["role:sre"] } }
 
         """

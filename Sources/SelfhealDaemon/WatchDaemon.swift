@@ -145,7 +145,7 @@ package struct WatchDaemon: Sendable {
         switch effect {
         case .look(let node):
             work.addTask {
-                let reports = await self.engine.probes.observe([node], in: self.engine.configuration.inventory)
+                let reports = await self.engine.monitors.observe([node], in: self.engine.configuration.inventory)
                 self.inbox.yield(.event(.looked(reports, at: self.now)))
             }
         case .start(let launch): work.addTask { await self.start(launch) }

@@ -102,6 +102,15 @@ package final class Engine: Sendable {
         LiveProbeRunner(prober: self.prober, client: self.client)
     }
 
+    /// Looks as long as the configuration's monitoring says.
+    package var monitors: any ProbeRunner {
+        LiveProbeRunner(
+            prober: self.prober,
+            client: self.client,
+            observationTimeout: self.configuration.watch.timeout
+        )
+    }
+
     // MARK: Runs
 
     /// Writes a new run down; nothing is done yet.

@@ -19,16 +19,16 @@ package struct LiveProbeRunner: ProbeRunner {
     private static let width = 256
     /// Of brokers fewer: what one of them tells of a large cluster is long.
     private static let brokerWidth = 32
-    /// For facts, which stand in front of a decision: a node that takes longer is unknown.
-    private static let observationTimeout = Milliseconds.seconds(3)
-
     let prober: SocketProber
     private let client: SSHClient
     private let hosts = SSHHosts()
+    private let observationTimeout: Milliseconds
 
-    package init(prober: SocketProber, client: SSHClient) {
+    /// Makes a runner to which a node is unknown that takes longer than the time-out to tell its facts.
+    package init(prober: SocketProber, client: SSHClient, observationTimeout: Milliseconds = .seconds(3)) {
         self.prober = prober
         self.client = client
+        self.observationTimeout = observationTimeout
     }
 
     package func probe(_ order: ProbeOrder, in inventory: Inventory) async -> [ProbeReport] {
@@ -55,13 +55,13 @@ package struct LiveProbeRunner: ProbeRunner {
             }
             switch monitor {
             case .tcp(let port):
-                let facts = await self.ask(.tcp(port: port), of: node, Self.observationTimeout)
+                let facts = await self.ask(.tcp(port: port), of: node, self.observationTimeout)
                 return Self.health(fromTCP: facts)
             case .zookeeper(let ask):
-                let facts = await self.ask(.zookeeper(ask), of: node, Self.observationTimeout)
+                let facts = await self.ask(.zookeeper(ask), of: node, self.observationTimeout)
                 return Self.withHealth(facts)
             case .kafka(let ask):
-                return Self.withHealth(await self.askKafka(ask, of: node, in: inventory, Self.observationTimeout))
+                return Self.withHealth(await self.askKafka(ask, of: node, in: inventory, self.observationTimeout))
             case .http, .ssh:
                 return ["problem": .string("the monitor of \(target) cannot be asked by this version")]
             }

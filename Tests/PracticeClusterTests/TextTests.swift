@@ -57,7 +57,7 @@ import Testing
                 notifications: { channels: { oncall: { kind: file, path: "/tmp/lab/notices.jsonl" } } }
                 store: { folder: "/tmp/lab/store" }
                 # What 'selfheal serve RUNBOOK…' looks at and whom it asks; a real cluster is looked at less often.
-                monitoring: { interval: 1s, timeout: 800ms }
+                monitoring: { interval: 2s, timeout: 1500ms }
                 watch: { channels: [oncall], ask: { from: ["role:sre"] } }
 
                 """
