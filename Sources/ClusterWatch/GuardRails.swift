@@ -138,10 +138,3 @@ struct GuardRails {
         runs.map(\.run.text).joined(separator: ", ")
     }
 }
-
-extension Int {
-    /// `1 run`, `2 runs`.
-    fileprivate func counted(_ noun: String) -> String {
-        self == 1 ? "1 \(noun)" : "\(self) \(noun)s"
-    }
-}

@@ -51,6 +51,11 @@ package struct HealthModel: Hashable, Sendable {
         self.opinions[node]?.health
     }
 
+    /// How many nodes were looked at.
+    package var seen: Int {
+        self.opinions.count
+    }
+
     /// How many of the nodes that were looked at are thought to be so.
     package func count(_ health: Health) -> Int {
         self.counts[health, default: 0]

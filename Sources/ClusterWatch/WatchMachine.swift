@@ -246,18 +246,18 @@ package struct WatchMachine: Hashable, Sendable {
     /// A word that a person may still want to read is not written over with 'nothing asks for it'.
     private mutating func idle(_ runbook: WatchedRunbook) {
         // Before the first round there is nothing to say yet.
-        guard self.decisions[runbook.name] != nil || runbook.scope.allSatisfy({ self.health.health(of: $0) != nil })
-        else {
+        guard self.decisions[runbook.name] != nil || self.health.seen == self.schedule.nodes.count else {
             return
         }
         let decision = runbook.idleDecision(at: self.now)
-        switch (self.decisions[runbook.name]?.kind, decision.kind) {
-        case (.started, .quiet), (.refused, .quiet), (.observed, .quiet): return
-        case (.started, _) where runbook.holding != nil, (.refused, _) where runbook.holding != nil,
-            (.observed, _) where runbook.holding != nil:
-            return
-        default: self.decide(decision)
+        switch self.decisions[runbook.name]?.kind {
+        case .started, .refused, .observed:
+            guard decision.kind != .quiet, runbook.holding == nil else {
+                return
+            }
+        case .quiet, .unknown, .holding, .held, nil: break
         }
+        self.decide(decision)
     }
 
     private mutating func follow(_ verdict: GuardRails.Verdict, _ reason: String, _ index: Int) {

@@ -13,6 +13,8 @@ package struct WatchedRunbook: Hashable, Sendable {
     private var findings: [TriggerWatch.Finding]
     /// Which trigger has fired and not been acted upon.
     private(set) var fired: Int?
+    /// The nodes that the runbook is about.
+    let scope: Set<NodeName>
 
     /// Takes a value for every parameter, because a triggered run is given none by anybody.
     package init(plan: Plan, parameters: [String: Fact], inventory: Inventory, settings: WatchSettings) {
@@ -28,23 +30,24 @@ package struct WatchedRunbook: Hashable, Sendable {
             )
         }
         self.findings = Array(repeating: .quiet, count: self.watches.count)
+        self.scope = Set(self.watches.first?.selectedNodes ?? [])
     }
 
     var name: String {
         self.plan.runbook
     }
 
-    /// The nodes that the runbook is about.
-    var scope: [NodeName] {
-        self.watches.first?.selectedNodes ?? []
-    }
-
     var wakeAt: Instant? {
         self.watches.compactMap(\.wakeAt).min()
     }
 
+    /// Takes in what was seen; of other nodes than its own it need not know.
     mutating func observe(_ reports: [ProbeReport], at moment: Instant) {
-        self.update { $0.observe(reports, at: moment) }
+        let own = reports.filter { report in report.target.map { self.scope.contains($0) } ?? false }
+        guard !own.isEmpty else {
+            return
+        }
+        self.update { $0.observe(own, at: moment) }
     }
 
     mutating func clockReached(at moment: Instant) {
@@ -121,5 +124,23 @@ package struct WatchedRunbook: Hashable, Sendable {
 
     func decision(_ kind: Decision.Kind, at moment: Instant, _ reason: String) -> Decision {
         Decision(runbook: self.name, kind: kind, at: moment, reason: reason)
+    }
+}
+
+extension Plan {
+    /// Why a run of it cannot be started by itself, if it cannot.
+    package func obstacleToWatching(_ settings: WatchSettings) -> String? {
+        guard !self.triggers.isEmpty else {
+            return "it has no 'triggers:', so nothing would ever start it"
+        }
+        if let parameter = self.parameters.first(where: { $0.kind == .secret || $0.defaultValue == nil }) {
+            let what = parameter.kind == .secret ? "is a secret" : "has no default"
+            return "the parameter '\(parameter.name)' \(what), and nobody is there to give it when a trigger fires"
+        }
+        guard self.autonomy != .approve || !settings.askFrom.isEmpty else {
+            return "'autonomy: approve' asks people before it starts; say whom: "
+                + "'watch: { ask: { from: [role:on_call] } }'"
+        }
+        return nil
     }
 }

@@ -123,7 +123,7 @@ package struct WatchDaemon: Sendable {
         let inbox = self.inbox
         let clock = self.engine.clock
         self.engine.attachWatch(
-            explainer: { runbook in
+            explain: { runbook in
                 await withCheckedContinuation { asker in
                     // A daemon that ends answers nobody, and the asker must not wait for ever.
                     if case .enqueued = inbox.yield(.why(runbook, asker)) {
@@ -132,7 +132,7 @@ package struct WatchDaemon: Sendable {
                     asker.resume(returning: nil)
                 }
             },
-            freezeWatcher: { freeze, person in
+            changed: { freeze, person in
                 let event = freeze.map { WatchEvent.froze($0, at: clock.now) } ?? .thawed(by: person, at: clock.now)
                 inbox.yield(.event(event))
             }

@@ -33,10 +33,8 @@ package final class Engine: Sendable {
     private let locks: LockKeeper
     private let server: Mutex<ControlServer?> = Mutex(nil)
     private let state = Mutex(State())
-    /// Who explains what the watch decided, where one runs.
-    let explainer: Mutex<WatchExplainer?> = Mutex(nil)
-    /// Who wants to know at once that somebody froze or unfroze.
-    let freezeWatcher: Mutex<(@Sendable (Freeze?, PersonName) -> Void)?> = Mutex(nil)
+    /// The watch, where this engine has one.
+    let watch: Mutex<AttachedWatch?> = Mutex(nil)
     package let clock = SystemWallClock()
 
     package static let socketName = "control.sock"

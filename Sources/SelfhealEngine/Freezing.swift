@@ -18,14 +18,17 @@ package enum WatchRequest: Hashable, Sendable, Codable {
     /// Without a name, of every runbook that is watched.
     case why(runbook: String?)
 
-    /// Whether only an engine that watches can answer.
-    var needsWatch: Bool {
-        if case .why = self { true } else { false }
-    }
+    /// What there is to say to `why` where nobody watches.
+    static let nobodyWatches = "nobody watches: 'selfheal serve' does not run on this store"
 }
 
-/// Says why runbooks did or did not start; nothing for a runbook that is not watched.
-package typealias WatchExplainer = @Sendable (_ runbook: String?) async -> String?
+/// What an engine that watches is asked and told.
+package struct AttachedWatch: Sendable {
+    /// Says why runbooks did or did not start; nothing for a runbook that is not watched.
+    let explain: @Sendable (_ runbook: String?) async -> String?
+    /// Hears of a freeze, or of its end, once that is durable.
+    let changed: @Sendable (Freeze?, PersonName) -> Void
+}
 
 /// Keeps a freeze in the store, where it outlives every engine and is read before each act.
 struct FreezeDesk: Sendable {
@@ -71,7 +74,7 @@ struct FreezeDesk: Sendable {
             try await self.store.setSetting(Self.key, to: "")
             changed(nil, person)
             return .done("not frozen any more; it was \(current.text)")
-        case .why: return .refused("nobody watches: 'selfheal serve' does not run on this store")
+        case .why: return .refused(WatchRequest.nobodyWatches)
         }
     }
 }
@@ -88,18 +91,20 @@ extension Engine {
             .filter { $0.requestedBy == Self.watchName.text }
             .map { summary in
                 let isOver = summary.outcome != nil || summary.state == RunState.stopped.rawValue
-                return TriggeredRun(
+                var run = TriggeredRun(
                     run: RunID(summary.id),
                     runbook: summary.runbook,
                     began: Instant(milliseconds: summary.createdAt),
                     ended: isOver ? Instant(milliseconds: summary.updatedAt) : nil,
                     outcome: summary.outcome.flatMap { RunOutcome(rawValue: $0) }
                 )
+                run.isWaiting = summary.state == RunState.waitingForApproval.rawValue
+                return run
             }
     }
 
-    /// Who asks for a run that a trigger starts.
-    package static let watchName: PersonName = "selfheal"
+    /// Who asks for a run that a trigger starts: nobody's login and nobody's name, since neither has a space.
+    package static let watchName: PersonName = "selfheal serve"
 
     /// Tells people something that is about no run.
     ///
@@ -122,28 +127,24 @@ extension Engine {
 
     /// From now on, who asks why gets their answer here, and whoever freezes or unfreezes is heard at once.
     package func attachWatch(
-        explainer: @escaping WatchExplainer,
-        freezeWatcher: @escaping @Sendable (Freeze?, PersonName) -> Void
+        explain: @escaping @Sendable (_ runbook: String?) async -> String?,
+        changed: @escaping @Sendable (Freeze?, PersonName) -> Void
     ) {
-        self.explainer.withLock { $0 = explainer }
-        self.freezeWatcher.withLock { $0 = freezeWatcher }
+        self.watch.withLock { $0 = AttachedWatch(explain: explain, changed: changed) }
     }
 
     func answer(_ request: WatchRequest, from unixUser: String?) async throws -> OperatorAnswer {
-        if case .why(let runbook) = request, let explainer = self.explainer.withLock({ $0 }) {
-            guard let text = await explainer(runbook) else {
+        let watch = self.watch.withLock { $0 }
+        if case .why(let runbook) = request, let watch {
+            guard let text = await watch.explain(runbook) else {
                 return .refused(
                     "'\(runbook ?? "")' is not watched; the configuration's 'watch: { runbooks: […] }' says what is"
                 )
             }
             return .done(text)
         }
-        let watcher = self.freezeWatcher.withLock { $0 }
-        return try await FreezeDesk(store: self.store, desk: self.desk).answer(request, from: unixUser) {
-            freeze,
-            person in
-            watcher?(freeze, person)
-        }
+        let desk = FreezeDesk(store: self.store, desk: self.desk)
+        return try await desk.answer(request, from: unixUser) { watch?.changed($0, $1) }
     }
 }
 

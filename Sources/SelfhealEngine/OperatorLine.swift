@@ -30,8 +30,8 @@ package struct OperatorLine: Sendable {
         if let answer = try await self.ask(request) {
             return answer
         }
-        guard !request.needsWatch else {
-            throw EngineError("nobody watches: 'selfheal serve' does not run on this store", isAnswer: true)
+        if case .why = request {
+            return .refused(WatchRequest.nobodyWatches)
         }
         do {
             let store = try RunStore.open(folder: self.configuration.storeFolder, mode: .engine)

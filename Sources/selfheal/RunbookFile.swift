@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import RunPlan
+import RunVocabulary
 import RunbookCompiler
 import RunbookLanguage
 import RunbookSource

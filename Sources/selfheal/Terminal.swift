@@ -55,6 +55,18 @@ enum Terminal {
         }
     }
 
+    /// What somebody else wrote must not be able to move the cursor, recolour the terminal or begin a line of its own.
+    static func printable(_ line: some StringProtocol) -> String {
+        String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.map { scalar in
+                    let isControl = scalar.properties.generalCategory == .control && scalar != "\t"
+                    return isControl ? "\u{FFFD}" : scalar
+                }
+            )
+        )
+    }
+
     static func write(_ text: String, to descriptor: Int32) {
         self.write(Array(text.utf8), to: descriptor)
     }

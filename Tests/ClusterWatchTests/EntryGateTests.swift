@@ -52,3 +52,19 @@ import Testing
         #expect(try Self.machine(voting: decision).outcome == .cancelled)
     }
 }
+
+@Suite struct ObstacleTests {
+    @Test func `a runbook that nobody could start, or agree to, is not watched`() throws {
+        let settings = Watching.settings()
+        let nobody = Watching.settings { $0.askFrom = [] }
+        #expect(try Watching.plan().obstacleToWatching(nobody) == nil)
+        #expect(try Watching.plan(autonomy: "approve").obstacleToWatching(settings) == nil)
+        #expect(try Watching.plan(autonomy: "approve").obstacleToWatching(nobody)?.contains("say whom") == true)
+        let asking = try Watching.plan(head: "parameters: { depth: { type: int } }")
+        #expect(asking.obstacleToWatching(settings)?.contains("'depth' has no default") == true)
+        let secret = try Watching.plan(head: "parameters: { token: { type: secret } }")
+        #expect(secret.obstacleToWatching(settings)?.contains("'token' is a secret") == true)
+        let untriggered = try PlanFixture.plan("runbook: a\nsteps: [{ id: done, finish: { outcome: succeeded } }]")
+        #expect(untriggered.obstacleToWatching(settings)?.contains("'triggers:'") == true)
+    }
+}

@@ -13,18 +13,6 @@ import WorldAdapters
 
 /// Ending a command while the way to its host is cut, against a real sshd.
 @Suite struct LostLinkTests {
-    private final class Memory: IncarnationMemory {
-        private let places: Mutex<[String: String]> = Mutex([:])
-
-        func incarnation(at place: String) async throws -> String? {
-            self.places.withLock { $0[place] }
-        }
-
-        func remember(_ incarnation: String, at place: String) async throws {
-            self.places.withLock { $0[place] = incarnation }
-        }
-    }
-
     private let folder = "/tmp/selfheal-link-\(UUID().uuidString.prefix(8))"
     private let server: TestServer
     private let node: Node
@@ -52,7 +40,7 @@ import WorldAdapters
             term: Term(1),
             family: "link",
             localFolder: "\(self.folder)/local",
-            memory: Memory(),
+            memory: PretendMemory(),
             patience: patience
         )
     }

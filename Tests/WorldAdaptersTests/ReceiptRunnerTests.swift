@@ -12,18 +12,6 @@ import WorldAdapters
 
 /// Commands with receipts on this machine: the same shell programs as over SSH, without the network.
 @Suite struct ReceiptRunnerTests {
-    private final class Memory: IncarnationMemory {
-        private let places: Mutex<[String: String]> = Mutex([:])
-
-        func incarnation(at place: String) async throws -> String? {
-            self.places.withLock { $0[place] }
-        }
-
-        func remember(_ incarnation: String, at place: String) async throws {
-            self.places.withLock { $0[place] = incarnation }
-        }
-    }
-
     /// A memory on a full disk.
     private struct FullMemory: IncarnationMemory {
         struct Full: Error {}
@@ -34,7 +22,7 @@ import WorldAdapters
 
     private final class Place {
         let folder = "/tmp/selfheal-adapters-\(UUID().uuidString.prefix(8))"
-        let memory = Memory()
+        let memory = PretendMemory()
 
         init() throws {
             try FileManager.default.createDirectory(atPath: self.folder, withIntermediateDirectories: true)
@@ -139,7 +127,9 @@ import WorldAdapters
             return
         }
         // Another engine, which knew nothing of the first store, makes a new one.
-        _ = try await place.engine(term: 2, memory: Memory()).run(place.act("run.other.here.1.0"), on: nil) { _ in }
+        _ = try await place.engine(term: 2, memory: PretendMemory()).run(place.act("run.other.here.1.0"), on: nil) {
+            _ in
+        }
         guard case .inDoubt = try await place.engine(term: 3).inquire(place.act(), on: nil).ending else {
             Issue.record("this is not the store in which it was claimed")
             return
@@ -241,8 +231,8 @@ import WorldAdapters
     // Goal: a run that begins after the receipts were wiped must not make an earlier run take "no receipt" for "never ran".
     @Test func `what one run learns of a host's receipts changes nothing for another`() async throws {
         let place = try Place()
-        let first = Memory()
-        let second = Memory()
+        let first = PretendMemory()
+        let second = PretendMemory()
         _ = try await place.engine(memory: first).run(place.act(), on: nil) { _ in }
         try FileManager.default.removeItem(atPath: place.receipts)
         let other = try await place.engine(term: 2, memory: second).run(place.act("run2.step.here.1.0"), on: nil) { _ in
@@ -261,7 +251,9 @@ import WorldAdapters
         let place = try Place()
         _ = try await place.engine().run(place.act(), on: nil) { _ in }
         try FileManager.default.removeItem(atPath: place.receipts)
-        _ = try await place.engine(term: 2, memory: Memory()).run(place.act("run2.step.here.1.0"), on: nil) { _ in }
+        _ = try await place.engine(term: 2, memory: PretendMemory()).run(place.act("run2.step.here.1.0"), on: nil) {
+            _ in
+        }
         let next = try await place.engine(term: 3).run(place.act("run.step.here.2.0"), on: nil) { _ in }
         guard case .notSent(let reason) = next.ending else {
             Issue.record("\(next)")

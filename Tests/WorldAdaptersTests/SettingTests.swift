@@ -14,20 +14,8 @@ import WorldAdapters
 /// Who runs a command, where, and with what, against a real sshd and a real sudo.
 @Suite(.enabled(if: SudoHost.isPossible, "needs root, to make users, and sudo"))
 struct SettingTests {
-    private final class Memory: IncarnationMemory {
-        private let places: Mutex<[String: String]> = Mutex([:])
-
-        func incarnation(at place: String) async throws -> String? {
-            self.places.withLock { $0[place] }
-        }
-
-        func remember(_ incarnation: String, at place: String) async throws {
-            self.places.withLock { $0[place] = incarnation }
-        }
-    }
-
     private let host: SudoHost
-    private let memory = Memory()
+    private let memory = PretendMemory()
 
     init() async throws {
         self.host = try await SudoHost()

@@ -95,17 +95,6 @@ struct Check: ParsableCommand {
     }
 }
 
-extension Int {
-    /// `1 error`, `2 errors`, `no errors`.
-    func counted(_ noun: String) -> String {
-        switch self {
-        case 0: "no \(noun)s"
-        case 1: "1 \(noun)"
-        default: "\(self) \(noun)s"
-        }
-    }
-}
-
 extension Diagnostic {
     var json: JSON {
         var members = [

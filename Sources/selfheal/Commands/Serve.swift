@@ -117,14 +117,8 @@ struct Serve: AsyncParsableCommand {
             Terminal.say(DiagnosticRenderer(files: file.files).render(file.diagnostics))
             throw file.failure
         }
-        guard !plan.triggers.isEmpty else {
-            throw Refusal(text: "it has no 'triggers:', so nothing would ever start it")
-        }
-        if let parameter = plan.parameters.first(where: { $0.kind == .secret || $0.defaultValue == nil }) {
-            let what = parameter.kind == .secret ? "is a secret" : "has no default"
-            throw Refusal(
-                text: "the parameter '\(parameter.name)' \(what), and nobody is there to give it when a trigger fires"
-            )
+        if let obstacle = plan.obstacleToWatching(configuration.watch) {
+            throw Refusal(text: obstacle)
         }
         // With the gate in front, the people and channels of 'watch:' are compared with the configuration like a runbook's own.
         let watch = configuration.watch
@@ -135,20 +129,11 @@ struct Serve: AsyncParsableCommand {
             requestedBy: Engine.watchName,
             configuration
         )
-        if plan.autonomy == .approve, watch.askFrom.isEmpty {
-            throw Refusal(
-                text:
-                    "'autonomy: approve' asks people before it starts; say whom: 'watch: { ask: { from: [role:on_call] } }'"
-            )
-        }
         let values = plan.parameters.compactMap { parameter in parameter.defaultValue.map { (parameter.name, $0) } }
-        guard case .success(let bytes) = TextFile.read(path) else {
-            throw Refusal(text: "it cannot be read any more")
-        }
         return WatchDaemon.Runbook(
             plan: plan,
             parameters: Dictionary(uniqueKeysWithValues: values),
-            source: String(decoding: bytes, as: UTF8.self)
+            source: file.file.text
         )
     }
 

@@ -48,20 +48,8 @@ final class ProgressPrinter: RunObserver {
             return lines
         }
         for line in lines {
-            Terminal.say("               │ \(Self.printable(line.prefix(Self.longestLine)))")
+            Terminal.say("               │ \(Terminal.printable(line.prefix(Self.longestLine)))")
         }
-    }
-
-    /// What a command prints must not be able to move the cursor or recolour the terminal.
-    private static func printable(_ line: Substring) -> String {
-        String(
-            String.UnicodeScalarView(
-                line.unicodeScalars.map { scalar in
-                    let isControl = scalar.properties.generalCategory == .control && scalar != "\t"
-                    return isControl ? "\u{FFFD}" : scalar
-                }
-            )
-        )
     }
 
     private func print(_ lines: (inout Timeline) -> [Timeline.Line]) {

@@ -28,27 +28,11 @@ final class ServiceLog: Sendable {
     }
 
     private func text(of entry: LogEntry) -> String {
-        // What a host says must not be able to move the cursor or begin a line of its own.
-        let message = String(
-            String.UnicodeScalarView(
-                entry.message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
-            )
-        )
-        let line = "\(Self.moment(entry.at))  \(message)"
+        let line = "\(CalendarText.utc(entry.at))  \(Terminal.printable(entry.message))"
         guard self.usesColour, entry.level != .info else {
             return line
         }
         return "\u{1B}[\(entry.level == .error ? 31 : 33)m\(line)\u{1B}[0m"
-    }
-
-    /// `2026-11-21 03:42:10Z`.
-    private static func moment(_ instant: Instant) -> String {
-        var seconds = time_t(instant.milliseconds / 1_000)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        var buffer = [CChar](repeating: 0, count: 32)
-        let count = strftime(&buffer, buffer.count, "%Y-%m-%d %H:%M:%SZ", &parts)
-        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 
