@@ -209,6 +209,17 @@ let package = Package(
             path: "Benchmarks/ExpressionBenchmark",
             swiftSettings: strict
         ),
+        // What strangers' bytes go through: replays files, or is driven by libFuzzer (`make fuzz`).
+        .target(name: "HostileCorpus", path: "Fuzzing/HostileCorpus", swiftSettings: strict),
+        .executableTarget(
+            name: "RunbookFuzzer",
+            dependencies: [
+                "HostileCorpus", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
+                "CELExpressions",
+            ],
+            path: "Fuzzing/RunbookFuzzer",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "FleetFloor",
             path: "Benchmarks/FleetFloor",
@@ -258,7 +269,10 @@ let package = Package(
         ),
         tests(
             "RunbookEditor",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions",
+                "HostileCorpus",
+            ]
         ),
         tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),

@@ -10,6 +10,27 @@ package struct CELExpression: Sendable {
     package let root: CELNode
     /// How many macro variables are alive at once, at most.
     let slotCount: Int
+    /// What every user of an expression asks for, worked out once.
+    private let survey: Survey
+
+    private final class Survey: Sendable {
+        let references: [CELReference]
+        let names: [String]
+
+        init(_ root: CELNode) {
+            var references: [CELReference] = []
+            root.collectReferences(into: &references)
+            self.references = references
+            self.names = references.count == 1 ? [references[0].root] : Set(references.map(\.root)).sorted()
+        }
+    }
+
+    private init(text: String, root: CELNode, slotCount: Int) {
+        self.text = text
+        self.root = root
+        self.slotCount = slotCount
+        self.survey = Survey(root)
+    }
 
     /// The expression, or `nil` and at least one problem.
     package static func parse(_ text: String) -> (CELExpression?, [CELProblem]) {
@@ -51,16 +72,10 @@ package struct CELExpression: Sendable {
     }
 
     /// What the expression reads, in the order of the text, with repetitions.
-    package var referencedPaths: [CELReference] {
-        var references: [CELReference] = []
-        self.root.collectReferences(into: &references)
-        return references
-    }
+    package var referencedPaths: [CELReference] { self.survey.references }
 
     /// The names the expression needs from its environment, sorted.
-    package var freeNames: [String] {
-        Set(self.referencedPaths.map(\.root)).sorted()
-    }
+    package var freeNames: [String] { self.survey.names }
 
     /// The functions the expression calls, innermost first.
     package var calls: [CELCallSite] {
