@@ -210,13 +210,17 @@ let package = Package(
             swiftSettings: strict
         ),
         // What strangers' bytes go through: replays files, or is driven by libFuzzer (`make fuzz`).
-        .target(name: "HostileCorpus", path: "Fuzzing/HostileCorpus", swiftSettings: strict),
+        .target(
+            name: "HostileCorpus",
+            dependencies: [
+                "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan", "CELExpressions",
+            ],
+            path: "Fuzzing/HostileCorpus",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "RunbookFuzzer",
-            dependencies: [
-                "HostileCorpus", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "CELExpressions",
-            ],
+            dependencies: ["HostileCorpus"],
             path: "Fuzzing/RunbookFuzzer",
             swiftSettings: strict
         ),

@@ -58,6 +58,33 @@ package enum HostileCorpus {
         Case("a surrogate", bytes: Array("runbook: ".utf8) + [0xED, 0xA0, 0x80, 0x0A]),
         Case("an overlong slash", bytes: Array("runbook: ".utf8) + [0xC0, 0xAF, 0x0A]),
         Case("UTF-16", bytes: [0xFF, 0xFE] + "runbook: a\n".utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }),
+        Case(
+            "UTF-16 the other way",
+            bytes: [0xFE, 0xFF] + "runbook: a\n".utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+        ),
+        Case("UTF-16 without a mark", bytes: "runbook: a\n".utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }),
+        Case(
+            "UTF-32",
+            bytes: [0xFF, 0xFE, 0, 0] + "runbook: a\n".unicodeScalars.flatMap { [UInt8($0.value), 0, 0, 0] }
+        ),
+        Case("Latin-1", bytes: Array("runbook: a\ntitle: Verf".utf8) + [0xFC] + Array("gbarkeit\n".utf8)),
+        Case("a next line", "runbook: a\u{85}steps: []\n"), Case("a line separator", "runbook: a\u{2028}steps: []\n"),
+        Case("a mark in the middle", "runbook: a\n\u{FEFF}steps: []\n"),
+        Case("a mark and nothing", bytes: [0xEF, 0xBB, 0xBF]), Case("half a mark", bytes: [0xEF, 0xBB]),
+        Case("an anchor for every value", (0..<5_000).map { "k\($0): &a\($0) x\n" }.joined()),
+        Case("one anchor again and again", Self.repeat("- &a x\n- *a\n", 5_000)),
+        Case("a merge of merges", "a: &a { b: 1 }\nb: &b { <<: *a }\nc: { <<: [*a, *b, 1] }\n"),
+        Case("a key that is an alias", "a: &a b\n*a : 1\n*a : 2\n"),
+        Case("a tag on everything", Self.repeat("- !<tag:x,1:y> !!str &a a\n", 3_000)),
+        Case("a literal with a strange header", "a: |99\n  b\nc: >+-\n  d\n"),
+        Case("a carriage return alone", Self.repeat("a:\r", 5_000)),
+        Case("quotes that never end", Self.repeat("- 'a\n- \"b\n", 5_000)),
+        Case(
+            "a template that never ends",
+            "\(Self.head)  - id: a\n    title: x\n    run: { targets: t, effect: reads, command: [\"\(Self.repeat("${{ ' }} ", 4_000))\"] }\n"
+        ),
+        Case("a pattern of patterns", Self.step(when: "\"'a'.matches('\(Self.repeat("(a*)*", 500))')\"")),
+        Case("a pattern that repeats", Self.step(when: "\"'a'.matches('\(Self.repeat("a{1000}", 50))')\"")),
         Case("random bytes", bytes: (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7_919 >> 3) }),
         Case("writing turned around", "\(Self.head)  - id: a\n    title: \"\u{202E}evil\u{2066}\"\n    pause: 1s\n"),
         Case("an expression of brackets", Self.step(when: "\"" + Self.repeat("(", 20_000) + "\"")),
@@ -104,5 +131,39 @@ package enum HostileCorpus {
             "runbook: \u{1F469}\u{200D}\u{1F4BB}\nsteps: [{ id: \u{0301}\u{0301}, pause: 1s }]\n"
         ),
         Case("a wall of combining characters", "runbook: a" + Self.repeat("\u{0301}", 20_000) + "\n"),
+    ]
+
+    private static let triggered =
+        "runbook: a\ntargets: { t: { role: r } }\ntriggers: [{ condition: size(t) > 1, for: 30s }]\nlocks: [cluster]\nsteps:\n"
+
+    /// Long files: whatever looks at each step may not look at all the others for it.
+    package static let large: [Case] = [
+        Case(
+            "a thousand restarts that a trigger starts",
+            Self.triggered
+                + (0..<1_000).map { "  - id: s\($0)\n    run: { targets: t, service: x, do: restart }\n" }.joined()
+        ),
+        Case(
+            "five hundred gates",
+            Self.head
+                + (0..<500).map { number in
+                    "  - id: g\(number)\n    approve: { message: m, from: [role:a], timeout: 1m, on_timeout: refused }\n"
+                        + "  - id: s\(number)\n    when: steps.g0.succeeded\n    run: { targets: t, service: x, do: stop }\n"
+                }.joined()
+        ),
+        Case(
+            "a thousand branches",
+            Self.head + "  - id: c\n    choose:\n"
+                + (0..<1_000).map { "      - { when: size(t) > \($0), next: s\($0) }\n" }.joined()
+                + "      - { otherwise: s0 }\n"
+                + (0..<1_000).map { "  - id: s\($0)\n    pause: 1s\n" }.joined()
+        ),
+        Case(
+            "a thousand loops",
+            Self.head
+                + (0..<1_000).map { number in
+                    "  - id: l\(number)\n    for_each: { as: n, in: t }\n    steps:\n      - id: s\(number)\n        pause: 1s\n"
+                }.joined()
+        ),
     ]
 }

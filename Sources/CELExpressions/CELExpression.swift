@@ -5,19 +5,20 @@
 ///
 /// Two expressions are equal when their texts are.
 package struct CELExpression: Sendable {
-    package let text: String
-    /// The syntax tree.
-    package let root: CELNode
-    /// How many macro variables are alive at once, at most.
-    let slotCount: Int
-    /// What every user of an expression asks for, worked out once.
-    private let survey: Survey
+    /// One reference, because expressions are copied more often than they are looked at.
+    private let parsed: Parsed
 
-    private final class Survey: Sendable {
+    private final class Parsed: Sendable {
+        let text: String
+        let root: CELNode
+        let slotCount: Int
         let references: [CELReference]
         let names: [String]
 
-        init(_ root: CELNode) {
+        init(text: String, root: CELNode, slotCount: Int) {
+            self.text = text
+            self.root = root
+            self.slotCount = slotCount
             var references: [CELReference] = []
             root.collectReferences(into: &references)
             self.references = references
@@ -25,11 +26,14 @@ package struct CELExpression: Sendable {
         }
     }
 
+    package var text: String { self.parsed.text }
+    /// The syntax tree.
+    package var root: CELNode { self.parsed.root }
+    /// How many macro variables are alive at once, at most.
+    var slotCount: Int { self.parsed.slotCount }
+
     private init(text: String, root: CELNode, slotCount: Int) {
-        self.text = text
-        self.root = root
-        self.slotCount = slotCount
-        self.survey = Survey(root)
+        self.parsed = Parsed(text: text, root: root, slotCount: slotCount)
     }
 
     /// The expression, or `nil` and at least one problem.
@@ -72,10 +76,10 @@ package struct CELExpression: Sendable {
     }
 
     /// What the expression reads, in the order of the text, with repetitions.
-    package var referencedPaths: [CELReference] { self.survey.references }
+    package var referencedPaths: [CELReference] { self.parsed.references }
 
     /// The names the expression needs from its environment, sorted.
-    package var freeNames: [String] { self.survey.names }
+    package var freeNames: [String] { self.parsed.names }
 
     /// The functions the expression calls, innermost first.
     package var calls: [CELCallSite] {
@@ -87,7 +91,7 @@ package struct CELExpression: Sendable {
 
 extension CELExpression: Hashable {
     package static func == (left: Self, right: Self) -> Bool {
-        left.text == right.text
+        left.parsed === right.parsed || left.text == right.text
     }
 
     package func hash(into hasher: inout Hasher) {

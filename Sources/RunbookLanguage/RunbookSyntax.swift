@@ -91,10 +91,17 @@ package enum PropertySyntax: Sendable {
 }
 
 /// An expression with the scalar it stands in, so that a place inside it is a place in the file.
-package struct ExpressionSyntax: Sendable {
+///
+/// A class, like ``TemplateSyntax``: most places where one may stand are empty, and an empty one should take little room.
+package final class ExpressionSyntax: Sendable {
     package let scalar: YAMLScalar
     /// Nothing when it could not be parsed; its problems have been reported.
     package let cel: CELExpression?
+
+    init(scalar: YAMLScalar, cel: CELExpression?) {
+        self.scalar = scalar
+        self.cel = cel
+    }
 
     package var span: SourceSpan {
         self.scalar.span
@@ -106,9 +113,14 @@ package struct ExpressionSyntax: Sendable {
 }
 
 /// A text with `${{ … }}` in it, with the scalar it stands in.
-package struct TemplateSyntax: Sendable {
+package final class TemplateSyntax: Sendable {
     package let scalar: YAMLScalar
     package let cel: CELTemplate?
+
+    init(scalar: YAMLScalar, cel: CELTemplate?) {
+        self.scalar = scalar
+        self.cel = cel
+    }
 
     /// As it is written, with its `${{ … }}`.
     package var text: String {
@@ -205,21 +217,46 @@ package struct RouteSyntax: Sendable {
     package var step: Spanned<String>
 }
 
-package struct RetrySyntax: Sendable {
-    package var span: SourceSpan
-    package var attempts: Spanned<Int>?
-    package var within: Spanned<Milliseconds>?
-    package var backoff: Spanned<String>?
-    package var initial: Spanned<Milliseconds>?
-    package var max: Spanned<Milliseconds>?
-    package var jitter: Bool
+package final class RetrySyntax: Sendable {
+    package let span: SourceSpan
+    package let attempts: Spanned<Int>?
+    package let within: Spanned<Milliseconds>?
+    package let backoff: Spanned<String>?
+    package let initial: Spanned<Milliseconds>?
+    package let max: Spanned<Milliseconds>?
+    package let jitter: Bool
+
+    init(
+        span: SourceSpan,
+        attempts: Spanned<Int>?,
+        within: Spanned<Milliseconds>?,
+        backoff: Spanned<String>?,
+        initial: Spanned<Milliseconds>?,
+        max: Spanned<Milliseconds>?,
+        jitter: Bool
+    ) {
+        self.span = span
+        self.attempts = attempts
+        self.within = within
+        self.backoff = backoff
+        self.initial = initial
+        self.max = max
+        self.jitter = jitter
+    }
 }
 
-package struct VerifySyntax: Sendable {
-    package var span: SourceSpan
-    package var probe: ProbeKindSyntax?
-    package var expect: ExpressionSyntax?
-    package var every: Spanned<Milliseconds>?
+package final class VerifySyntax: Sendable {
+    package let span: SourceSpan
+    package let probe: ProbeKindSyntax?
+    package let expect: ExpressionSyntax?
+    package let every: Spanned<Milliseconds>?
+
+    init(span: SourceSpan, probe: ProbeKindSyntax?, expect: ExpressionSyntax?, every: Spanned<Milliseconds>?) {
+        self.span = span
+        self.probe = probe
+        self.expect = expect
+        self.every = every
+    }
 }
 
 // Indirect: a step is copied more often than its verb is looked at.

@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
 import HostileCorpus
 import RunbookCompiler
@@ -45,6 +46,29 @@ import Testing
         #expect(steering.isEmpty)
         for diagnostic in diagnostics {
             #expect(diagnostic.span.end.offset <= hostile.bytes.count, "\(diagnostic.code)")
+        }
+    }
+
+    /// Large, and right: each was slower than its length once.
+    @Test(arguments: HostileCorpus.large)
+    func `a large file is checked in a time that fits its length`(large: HostileCorpus.Case) {
+        let (_, seconds, _) = Self.check(large.bytes)
+        #expect(seconds < Self.limit, "\(seconds) s")
+    }
+
+    @Test func `what was found once is found no more`() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let finds = try FileManager.default.contentsOfDirectory(
+            at: root.appending(path: "Fuzzing/finds"),
+            includingPropertiesForKeys: nil
+        )
+        #expect(!finds.isEmpty)
+        for find in finds {
+            let start = Self.cpuSeconds
+            // Ends the program when something is not as it must be.
+            Intake.take(Array(try Data(contentsOf: find)))
+            #expect(Self.cpuSeconds - start < Self.limit, "\(find.lastPathComponent)")
         }
     }
 

@@ -10,10 +10,10 @@ import RunbookYAML
 
 /// What is done with bytes that nobody has looked at: everything that a person's text goes through before it can be run.
 ///
-/// Built with `FUZZING`, libFuzzer has the `main` and calls ``LLVMFuzzerTestOneInput(_:_:)``; otherwise `Replay` has it.
-enum RunbookFuzzer {
+/// It ends the program when something is not as it must be, which is how libFuzzer learns of it.
+package enum Intake {
     /// The first byte says what the rest is taken for, so that one corpus and one coverage serve all three.
-    static func take(_ bytes: [UInt8]) {
+    package static func take(_ bytes: [UInt8]) {
         guard let kind = bytes.first else {
             return
         }
@@ -95,12 +95,3 @@ enum RunbookFuzzer {
         "list": .list([.int(3), .int(1), .int(2)]), "any": .null,
     ])
 }
-
-#if FUZZING
-/// Called by libFuzzer for every input.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    RunbookFuzzer.take(Array(UnsafeBufferPointer(start: start, count: count)))
-    return 0
-}
-#endif
