@@ -190,8 +190,8 @@ let package = Package(
         .executableTarget(
             name: "AuthoringBenchmark",
             dependencies: [
-                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunbookEditor",
-                "LanguageServer",
+                "RunVocabulary", "RunPlan", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler",
+                "RunbookEditor", "LanguageServer",
             ],
             path: "Benchmarks/AuthoringBenchmark",
             swiftSettings: strict
