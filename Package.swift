@@ -190,8 +190,8 @@ let package = Package(
         .executableTarget(
             name: "AuthoringBenchmark",
             dependencies: [
-                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunbookEditor",
-                "LanguageServer",
+                "RunVocabulary", "RunPlan", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler",
+                "RunbookEditor", "LanguageServer",
             ],
             path: "Benchmarks/AuthoringBenchmark",
             swiftSettings: strict
@@ -207,6 +207,21 @@ let package = Package(
             name: "ExpressionBenchmark",
             dependencies: ["CELExpressions"],
             path: "Benchmarks/ExpressionBenchmark",
+            swiftSettings: strict
+        ),
+        // What strangers' bytes go through: replays files, or is driven by libFuzzer (`make fuzz`).
+        .target(
+            name: "HostileCorpus",
+            dependencies: [
+                "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan", "CELExpressions",
+            ],
+            path: "Fuzzing/HostileCorpus",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "RunbookFuzzer",
+            dependencies: ["HostileCorpus"],
+            path: "Fuzzing/RunbookFuzzer",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -258,7 +273,10 @@ let package = Package(
         ),
         tests(
             "RunbookEditor",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions",
+                "HostileCorpus",
+            ]
         ),
         tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
