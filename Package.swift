@@ -86,6 +86,7 @@ let package = Package(
             ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunSimulator", "CELExpressions"]
         ),
 
+        pure("RunReplay", ["RunVocabulary", "RunPlan", "RunCore"]),
         pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
 
         // Ports: what the executor needs and the world implements.
@@ -165,8 +166,8 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal",
-                "ControlSocket", "Notifications",
+                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunReplay", "RunPorts", "RunExecutor",
+                "RunJournal", "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
                 "LanguageServer", "ClusterWatch", "SelfhealDaemon",
@@ -303,6 +304,7 @@ let package = Package(
                 "RunbookCompiler", "CELExpressions",
             ]
         ),
+        tests("RunReplay", ["RunVocabulary", "RunPlan", "RunCore", "RunExecutor", "RunPorts", "RunTestSupport"]),
         tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport"]),
         tests("Probes", ["CLinux"]),
         tests("ProbeZooKeeper", ["Probes"]),
