@@ -13,7 +13,8 @@ import Testing
     }
 
     @Test func `a request is read however it is cut into pieces`() {
-        let text = "POST /alertmanager?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-A:  b \t\r\n\r\nhelloGET / HTTP/1.1\r\n"
+        let text =
+            "POST /alertmanager?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-A:  b \t\r\n\r\nhelloGET / HTTP/1.1\r\n"
         let bytes = Array(text.utf8)
         for size in [1, 2, 3, 7, 64, 1_000] {
             var reader = HTTPRequestReader(limits: HTTPLimits())
