@@ -113,6 +113,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "ControlSocket", dependencies: ["RunVocabulary"], swiftSettings: wrapper),
+        .target(name: "HTTPService", swiftSettings: strict),
         .target(name: "Notifications", dependencies: ["CurlTransfer", "RunVocabulary"], swiftSettings: strict),
         .target(
             name: "RunExecutor",
@@ -156,7 +157,7 @@ let package = Package(
             dependencies: [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SelfhealConfiguration",
                 "WorldAdapters",
-                "ClusterWatch", "SelfhealEngine",
+                "ClusterWatch", "SelfhealEngine", "HTTPService", "Notifications",
             ],
             swiftSettings: strict
         ),
@@ -327,6 +328,14 @@ let package = Package(
             [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport", "RunbookSource", "RunbookYAML",
                 "SelfhealConfiguration", "WorldAdapters", "RunJournal",
+            ]
+        ),
+        tests("HTTPService"),
+        tests(
+            "SelfhealDaemon",
+            [
+                "ClusterWatch", "Notifications", "RunCore", "RunPlan", "RunPorts", "RunTestSupport", "RunVocabulary",
+                "RunbookSource", "RunbookYAML", "SelfhealConfiguration", "SelfhealEngine",
             ]
         ),
         tests("PracticeCluster", ["Probes", "ProbeZooKeeper"]),
