@@ -111,6 +111,7 @@ package struct RunbookCompiler {
             plan.finally = self.region(.finally, steps, .finally)
         }
         plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
+        plan.alerts = syntax.alerts.isEmpty ? nil : syntax.alerts.map { self.alert($0) }
         plan.properties = syntax.properties.flatMap { self.properties($0) }
         plan.regions = self.regions
         for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
@@ -417,35 +418,7 @@ extension Place {
     }
 }
 
-/// Reads the text of a parameter, from a default or from `--param`.
-package enum ParameterText {
-    /// Nothing when the text is no value of that kind.
-    package static func fact(_ text: String, of kind: PlanParameter.Kind) -> Fact? {
-        switch kind {
-        case .string: .string(text)
-        case .int: Int64(text).map { .int($0) }
-        case .bool: text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil
-        case .duration: Milliseconds(text: text).map { .span($0) }
-        case .choice(let values): values.contains(text) ? .string(text) : nil
-        // It is given by saying where it is found.
-        case .secret: nil
-        }
-    }
-}
-
 extension PlanParameter.Kind {
-    /// What a value looks like, for a message.
-    package var example: String {
-        switch self {
-        case .string: "text"
-        case .int: "a whole number"
-        case .bool: "true or false"
-        case .duration: "a duration such as 30s"
-        case .choice(let values): "one of \(values.joined(separator: ", "))"
-        case .secret: "a place where it is found: ${VARIABLE} or ${file:PATH}"
-        }
-    }
-
     var type: CELType {
         switch self {
         case .string, .choice, .secret: .string

@@ -17,6 +17,8 @@ package struct RunbookSyntax: Sendable {
     package var parameters: [ParameterSyntax] = []
     package var selections: [SelectionSyntax] = []
     package var triggers: [TriggerSyntax] = []
+    /// Triggers that are sent to us.
+    package var alerts: [AlertSyntax] = []
     package var autonomy: Spanned<String>?
     package var isForMassFailure = false
     package var fresh: Spanned<Milliseconds>?
@@ -64,6 +66,22 @@ package struct TriggerSyntax: Sendable {
     package var holdsFor: Spanned<Milliseconds>?
     package var cooldown: Spanned<Milliseconds>?
     package var limit: Spanned<RateLimit>?
+}
+
+/// `alert: NAME` or `webhook: NAME`.
+package struct AlertSyntax: Sendable {
+    package var isWebhook: Bool
+    package var name: Spanned<String>
+    package var labels: [TextPairSyntax]
+    /// Which parameter takes the value of which label.
+    package var parameters: [TextPairSyntax]
+    package var cooldown: Spanned<Milliseconds>?
+    package var limit: Spanned<RateLimit>?
+}
+
+package struct TextPairSyntax: Sendable {
+    package var name: Spanned<String>
+    package var value: Spanned<String>
 }
 
 /// `2 per 24h`.

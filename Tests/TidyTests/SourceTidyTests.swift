@@ -9,7 +9,7 @@ import Testing
     static let pure = [
         "RunVocabulary", "RunbookSource", "CELExpressions", "RunPlan", "RunbookLanguage", "RunbookCompiler", "RunCore",
         "RunbookEditor", "LanguageServer", "RunVerifier", "CommandReceipts", "Doctor", "SelfhealConfiguration",
-        "RunSimulator", "RunbookTesting", "ClusterWatch", "RunPorts",
+        "RunReplay", "RunSimulator", "RunbookTesting", "ClusterWatch", "RunPorts",
     ]
 
     @Test(arguments: pure)
