@@ -19,7 +19,7 @@ package struct Toll: Hashable, Sendable {
     private var isLeaderless = false
     private var nowOffline = 0
 
-    init() {}
+    package init() {}
 
     /// The world may have changed at this moment.
     mutating func take(_ world: SimulatedWorld, at moment: Instant) {

@@ -1,10 +1,8 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
-package import RunPlan
 package import RunSimulator
 package import RunVocabulary
-import RunbookSource
 
 /// One world, and two runbooks of one name in it: what automation without guards did there, and what ours does.
 package struct Incident: Sendable {
@@ -176,21 +174,18 @@ extension Incident {
         var lines: [String] = []
         var line = ""
         for word in sentence.split(whereSeparator: \.isWhitespace) {
-            var rest = word
-            if !line.isEmpty, line.count + 1 + rest.count <= width {
-                line += " " + rest
+            if !line.isEmpty, line.count + 1 + word.count <= width {
+                line += " \(word)"
                 continue
             }
             if !line.isEmpty {
                 lines.append(line)
-                line = ""
             }
-            let indent = lines.isEmpty ? "" : "  "
-            while indent.count + rest.count > width {
-                lines.append(indent + rest.prefix(width - indent.count))
-                rest = rest.dropFirst(width - indent.count)
+            line = lines.isEmpty ? String(word) : "  \(word)"
+            while line.count > width {
+                lines.append(String(line.prefix(width)))
+                line = "  \(line.dropFirst(width))"
             }
-            line = (lines.isEmpty ? "" : "  ") + rest
         }
         return lines + (line.isEmpty ? [] : [line])
     }

@@ -42,7 +42,7 @@ struct Incidents: ParsableCommand {
     func run() throws {
         let names = TestFiles.names(in: self.folder).filter { $0.hasSuffix(Self.ending) }
             .map { String($0.dropLast(Self.ending.count)) }
-        let chosen = names.filter { self.only.map($0.contains) ?? true }
+        let chosen = names.filter { name in self.only.map { name.contains($0) } ?? true }
         guard !chosen.isEmpty else {
             Terminal.say(
                 names.isEmpty
