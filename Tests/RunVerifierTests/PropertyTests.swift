@@ -147,6 +147,17 @@ import Testing
         #expect(report.areTracesReal)
     }
 
+    @Test func `an engine that is back asks the receipt, and then nobody acts blindly`() throws {
+        let steps = """
+              - id: change
+                run: { targets: "[ensemble[0]]", command: [/opt/change], effect: changes }
+            """
+        let report = try Prover(faults: 1, crashes: 1, begin: ["ensemble": [.up]]).report(
+            on: Prover.runbook(steps, properties: "")
+        )
+        #expect(!report.violated.contains("nothing that is in doubt is repeated blindly"), "\(report.violated)")
+    }
+
     @Test func `two acts at once are seen, and one after the other is not`() throws {
         let property = "  - never: { together: [start_all, start_all] }"
         let wide = Self.start.replacing("size: 1", with: "size: 2")
