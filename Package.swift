@@ -113,6 +113,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "ControlSocket", dependencies: ["RunVocabulary"], swiftSettings: wrapper),
+        .target(name: "HTTPService", swiftSettings: strict),
         .target(name: "Notifications", dependencies: ["CurlTransfer", "RunVocabulary"], swiftSettings: strict),
         .target(
             name: "RunExecutor",
@@ -156,7 +157,7 @@ let package = Package(
             dependencies: [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SelfhealConfiguration",
                 "WorldAdapters",
-                "ClusterWatch", "SelfhealEngine",
+                "ClusterWatch", "SelfhealEngine", "HTTPService", "Notifications",
             ],
             swiftSettings: strict
         ),
@@ -191,8 +192,8 @@ let package = Package(
         .executableTarget(
             name: "AuthoringBenchmark",
             dependencies: [
-                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunbookEditor",
-                "LanguageServer",
+                "RunVocabulary", "RunPlan", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler",
+                "RunbookEditor", "LanguageServer",
             ],
             path: "Benchmarks/AuthoringBenchmark",
             swiftSettings: strict
@@ -217,6 +218,21 @@ let package = Package(
             name: "ExpressionBenchmark",
             dependencies: ["CELExpressions"],
             path: "Benchmarks/ExpressionBenchmark",
+            swiftSettings: strict
+        ),
+        // What strangers' bytes go through: replays files, or is driven by libFuzzer (`make fuzz`).
+        .target(
+            name: "HostileCorpus",
+            dependencies: [
+                "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan", "CELExpressions",
+            ],
+            path: "Fuzzing/HostileCorpus",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "RunbookFuzzer",
+            dependencies: ["HostileCorpus"],
+            path: "Fuzzing/RunbookFuzzer",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -268,7 +284,10 @@ let package = Package(
         ),
         tests(
             "RunbookEditor",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions",
+                "HostileCorpus",
+            ]
         ),
         tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
@@ -318,6 +337,14 @@ let package = Package(
             [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport", "RunbookSource", "RunbookYAML",
                 "SelfhealConfiguration", "WorldAdapters", "RunJournal",
+            ]
+        ),
+        tests("HTTPService"),
+        tests(
+            "SelfhealDaemon",
+            [
+                "ClusterWatch", "Notifications", "RunCore", "RunPlan", "RunPorts", "RunTestSupport", "RunVocabulary",
+                "RunbookSource", "RunbookYAML", "SelfhealConfiguration", "SelfhealEngine",
             ]
         ),
         tests("PracticeCluster", ["Probes", "ProbeZooKeeper"]),
