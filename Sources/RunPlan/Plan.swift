@@ -34,6 +34,8 @@ package struct Plan: Hashable, Sendable, Codable {
     package var deadline: Milliseconds?
     package var triggers: [PlanTrigger] = []
     package var properties: [PlanProperty] = []
+    /// What its proof assumes; nothing when it says nothing of it.
+    package var assumptions: PlanAssumptions?
     package var regions: [PlanRegion]
     package var onFailure: RegionID?
     /// Whether what happened is undone before `on_failure` is walked; nothing means no.

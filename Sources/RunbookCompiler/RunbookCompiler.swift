@@ -110,6 +110,7 @@ package struct RunbookCompiler {
         }
         plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
         plan.properties = syntax.properties.flatMap { self.properties($0) }
+        plan.assumptions = syntax.assumptions.map { self.assumptions($0) }
         plan.regions = self.regions
         for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
             plan.locks.append(lock)

@@ -9,6 +9,7 @@ package enum DiagnosticRegistry {
     private static let errors: [ClosedRange<UInt16>] = [
         1...25, 27...32, 40...40, 100...124, 201...212, 220...236, 240...246, 250...257, 270...270, 301...311,
         405...405, 501...506, 508...511, 513...519, 521...529, 531...537, 600...615, 617...617, 640...644, 646...647,
+        650...650,
     ]
 
     /// Codes of what is a warning, always or in some places.
