@@ -10,11 +10,39 @@ struct GuardRails {
         case start
         /// People are asked first, and told why.
         case ask(because: String)
-        /// Not now.
-        case hold(because: String, until: Instant?)
+        /// Not now; of the subject alone, or of everything that asks for the runbook.
+        case hold(because: String, until: Instant?, onlySubject: Bool = false)
         /// Not for this firing.
         case refuse(because: String)
         case observe
+    }
+
+    /// What asks for a start.
+    struct Cause: Hashable {
+        /// What it is about, when it is an alert.
+        ///
+        /// Of two subjects one does not hold up the other; a condition is about all of its runbook.
+        var subject: String?
+        var cooldown: Milliseconds?
+        var limit: Int?
+        var limitWindow: Milliseconds?
+
+        init(_ trigger: PlanTrigger) {
+            self.cooldown = trigger.cooldown
+            self.limit = trigger.limit
+            self.limitWindow = trigger.limitWindow
+        }
+
+        init(_ trigger: PlanAlert, subject: String) {
+            self.subject = subject
+            self.cooldown = trigger.cooldown
+            self.limit = trigger.limit
+            self.limitWindow = trigger.limitWindow
+        }
+
+        func concerns(_ run: TriggeredRun) -> Bool {
+            self.subject == nil || run.subject == nil || run.subject == self.subject
+        }
     }
 
     let settings: WatchSettings
@@ -32,7 +60,7 @@ struct GuardRails {
         self.watched > 1 && self.health.count(.unknown) * 2 > self.watched
     }
 
-    func verdict(on runbook: WatchedRunbook, _ trigger: PlanTrigger, at moment: Instant) -> Verdict {
+    func verdict(on runbook: WatchedRunbook, _ cause: Cause, at moment: Instant) -> Verdict {
         if let freeze = self.freeze {
             return .hold(because: freeze.text, until: nil)
         }
@@ -43,26 +71,27 @@ struct GuardRails {
                 until: nil
             )
         }
-        if let hold = self.holdForOtherRuns(runbook) {
+        if let hold = self.holdForOtherRuns(runbook, cause) {
             return hold
         }
-        let lately = self.lately(runbook, at: moment)
-        if lately.count >= WatchSettings.startsBeforeRefusing {
+        let lately = self.lately(runbook, cause, at: moment)
+        if lately.count >= self.settings.startsBeforeRefusing {
             return .refuse(
                 because:
-                    "it has started \(lately.count.counted("time")) within \(WatchSettings.brakeWindow) (\(Self.list(lately))); "
+                    "it has started \(lately.count.counted("time")) within \(self.settings.brakeWindow) (\(Self.list(lately))); "
                     + "what keeps coming back needs a person"
             )
         }
-        if let hold = self.holdForPauses(runbook, trigger, at: moment) {
+        if let hold = self.holdForPauses(runbook, cause, at: moment) {
             return hold
         }
         return self.verdict(on: runbook, after: lately)
     }
 
-    private func holdForOtherRuns(_ runbook: WatchedRunbook) -> Verdict? {
-        if let own = self.runs.first(where: { $0.runbook == runbook.name && $0.ended == nil }) {
-            return .hold(because: "run \(own.run) of it has not ended", until: nil)
+    private func holdForOtherRuns(_ runbook: WatchedRunbook, _ cause: Cause) -> Verdict? {
+        let own = self.runs.first { $0.runbook == runbook.name && $0.ended == nil && cause.concerns($0) }
+        if let own {
+            return .hold(because: "run \(own.run) of it has not ended", until: nil, onlySubject: own.subject != nil)
         }
         let busy = self.runs.filter { $0.ended == nil && !$0.isWaiting }
         let count = busy.count + self.starting
@@ -77,26 +106,48 @@ struct GuardRails {
         )
     }
 
-    private func holdForPauses(_ runbook: WatchedRunbook, _ trigger: PlanTrigger, at moment: Instant) -> Verdict? {
+    private func holdForPauses(_ runbook: WatchedRunbook, _ cause: Cause, at moment: Instant) -> Verdict? {
         let own = self.runs.filter { $0.runbook == runbook.name }
-        let cooldown = trigger.cooldown ?? self.settings.cooldown
-        if let last = own.map(\.last).max(), moment < last + cooldown {
+        let cooldown = cause.cooldown ?? self.settings.cooldown
+        if let last = own.filter(cause.concerns).map(\.last).max(), moment < last + cooldown {
             let left = (last + cooldown).elapsed(since: moment)
             return .hold(
                 because:
                     "its last run ended \(moment.elapsed(since: last).rounded) ago, and it rests for \(cooldown): \(left.rounded) more",
-                until: last + cooldown
+                until: last + cooldown,
+                onlySubject: true
             )
         }
-        guard let limit = trigger.limit, let window = trigger.limitWindow else {
-            return nil
+        if let limit = cause.limit, let window = cause.limitWindow,
+            let hold = Self.hold(limit, in: window, of: own, at: moment, "it has started", "its limit is")
+        {
+            return hold
         }
-        let within = own.filter { moment.elapsed(since: $0.began) < window }.sorted { $0.began < $1.began }
+        return Self.hold(
+            self.settings.limit,
+            in: self.settings.limitWindow,
+            of: self.runs,
+            at: moment,
+            "triggered runs have begun",
+            "the limit of all together is"
+        )
+    }
+
+    /// What must wait because as many have begun within the window as may, and until when.
+    private static func hold(
+        _ limit: Int,
+        in window: Milliseconds,
+        of runs: [TriggeredRun],
+        at moment: Instant,
+        _ what: String,
+        _ rule: String
+    ) -> Verdict? {
+        let within = runs.filter { moment.elapsed(since: $0.began) < window }.sorted { $0.began < $1.began }
         guard within.count >= limit, let first = within.dropLast(limit - 1).last else {
             return nil
         }
         return .hold(
-            because: "it has started \(within.count.counted("time")) within \(window), and its limit is \(limit)",
+            because: "\(what) \(within.count.counted("time")) within \(window), and \(rule) \(limit)",
             until: first.began + window
         )
     }
@@ -117,20 +168,20 @@ struct GuardRails {
             if isPanic {
                 return .ask(because: share)
             }
-            if lately.count >= WatchSettings.startsBeforeAsking {
+            if lately.count >= self.settings.startsBeforeAsking {
                 return .ask(
-                    because: "it has started within \(WatchSettings.brakeWindow) already (\(Self.list(lately)))"
+                    because: "it has started within \(self.settings.brakeWindow) already (\(Self.list(lately)))"
                 )
             }
             return .start
         }
     }
 
-    private func lately(_ runbook: WatchedRunbook, at moment: Instant) -> [TriggeredRun] {
+    private func lately(_ runbook: WatchedRunbook, _ cause: Cause, at moment: Instant) -> [TriggeredRun] {
         self.runs.filter {
             // What was not needed, or what nobody agreed to, has touched nothing.
-            $0.runbook == runbook.name && $0.outcome != .notNeeded && $0.outcome != .cancelled
-                && moment.elapsed(since: $0.began) < WatchSettings.brakeWindow
+            $0.runbook == runbook.name && cause.concerns($0) && $0.outcome != .notNeeded && $0.outcome != .cancelled
+                && moment.elapsed(since: $0.began) < self.settings.brakeWindow
         }
     }
 

@@ -11,9 +11,13 @@ package enum WatchEvent: Hashable, Sendable {
     case clockReached(at: Instant)
     /// One look has been answered: one report for each of its nodes.
     case looked([ProbeReport], at: Instant)
+    /// These are on disk, and nobody has acted upon them.
+    case alerted([AcceptedAlert], at: Instant)
+    /// What they told of is over, which is on disk.
+    case resolved([Alert], at: Instant)
     /// A run that the watch asked for was written down and begins.
-    case runBegan(runbook: String, RunID, at: Instant)
-    case startFailed(runbook: String, reason: String, at: Instant)
+    case runBegan(RunID, runbook: String, subject: String?, at: Instant)
+    case startFailed(runbook: String, subject: String?, reason: String, at: Instant)
     /// The run asks people, or has its answer.
     case runWaits(RunID, Bool, at: Instant)
     /// Without an outcome it stopped where it was, and a person has to look.
@@ -23,8 +27,9 @@ package enum WatchEvent: Hashable, Sendable {
 
     package var moment: Instant {
         switch self {
-        case .began(let at), .clockReached(let at), .looked(_, let at), .runBegan(_, _, let at),
-            .startFailed(_, _, let at), .runWaits(_, _, let at), .runEnded(_, _, let at), .froze(_, let at),
+        case .began(let at), .clockReached(let at), .looked(_, let at), .alerted(_, let at),
+            .resolved(_, let at), .runBegan(_, _, _, let at), .startFailed(_, _, _, let at), .runWaits(_, _, let at),
+            .runEnded(_, _, let at), .froze(_, let at),
             .thawed(_, let at):
             at
         }
@@ -35,8 +40,10 @@ package enum WatchEvent: Hashable, Sendable {
 package enum WatchEffect: Hashable, Sendable {
     /// Look at the node by its monitor, and answer with ``WatchEvent/looked(_:at:)``.
     case look(NodeName)
-    /// Answered with ``WatchEvent/runBegan(runbook:_:at:)`` or ``WatchEvent/startFailed(runbook:reason:at:)``.
+    /// Answered with ``WatchEvent/runBegan(_:runbook:subject:at:)`` or ``WatchEvent/startFailed(runbook:subject:reason:at:)``.
     case start(Launch)
+    /// Write down what became of these alerts; no run comes of them.
+    case answer([Int64], String)
     case tell(WatchNotice)
     case note(WatchNote)
     /// A runbook's decision is another than before.
@@ -49,11 +56,14 @@ package struct Launch: Hashable, Sendable {
     package var parameters: [String: Fact]
     /// The condition and since when it holds, in words.
     package var reason: String
+    /// The alert that it answers, if one does: the run and its answer are written down together, or neither is.
+    package var alert: AcceptedAlert?
 
-    package init(plan: Plan, parameters: [String: Fact], reason: String) {
+    package init(plan: Plan, parameters: [String: Fact], reason: String, alert: AcceptedAlert? = nil) {
         self.plan = plan
         self.parameters = parameters
         self.reason = reason
+        self.alert = alert
     }
 }
 
@@ -75,6 +85,8 @@ package enum WatchNote: Hashable, Sendable {
     case health(NodeName, HealthModel.Health, problem: String)
     case blind(unseen: Int, of: Int)
     case sighted
+    /// What the run answers is over.
+    case cleared(RunID, Alert)
     case frozen(Freeze)
     case thawed(by: PersonName)
 }
@@ -136,6 +148,8 @@ package struct TriggeredRun: Hashable, Sendable {
     package var ended: Instant?
     package var outcome: RunOutcome?
     package var isWaiting = false
+    /// What the alert was about that it answers.
+    package var subject: String?
 
     package init(run: RunID, runbook: String, began: Instant, ended: Instant? = nil, outcome: RunOutcome? = nil) {
         self.run = run

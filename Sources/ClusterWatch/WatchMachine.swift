@@ -17,24 +17,32 @@ package struct WatchMachine: Hashable, Sendable {
     /// How many runs are remembered; far more than the limits can ask about.
     private static let runLimit = 1_000
 
-    private let settings: WatchSettings
+    let settings: WatchSettings
     private var schedule: LookSchedule
     private var health: HealthModel
     /// The critical ones first.
-    private var runbooks: [WatchedRunbook]
-    private var decisions: [String: Decision] = [:]
+    private(set) var runbooks: [WatchedRunbook]
+    var alerts = AlertQueue()
+    private(set) var decisions: [String: Decision] = [:]
     /// Since when a held runbook is looked at again.
     private var holdUntil: [String: Instant] = [:]
-    /// Runbooks whose start was asked for and not answered.
-    private var starting: Set<String> = []
+    /// Since when alerts that are held are looked at again.
+    var alertHoldUntil: [String: Instant] = [:]
+    /// Starts that were asked for and not answered.
+    var starting: Set<Start> = []
     /// When to look whether a run that ended has helped.
     private var afterwards: [String: Afterwards] = [:]
-    private var runs: [TriggeredRun]
+    private(set) var runs: [TriggeredRun]
     private var freeze: Freeze?
     private var wasBlind = false
     private var voice = Voice()
-    private var now = Instant(milliseconds: 0)
-    private var effects: [WatchEffect] = []
+    private(set) var now = Instant(milliseconds: 0)
+    var effects: [WatchEffect] = []
+
+    struct Start: Hashable, Sendable {
+        let runbook: String
+        let subject: String?
+    }
 
     private struct Afterwards: Hashable, Sendable {
         let run: RunID
@@ -48,7 +56,8 @@ package struct WatchMachine: Hashable, Sendable {
         inventory: Inventory,
         runbooks: [WatchedRunbook],
         runs: [TriggeredRun] = [],
-        freeze: Freeze? = nil
+        freeze: Freeze? = nil,
+        alerts: [AcceptedAlert] = []
     ) {
         self.settings = settings
         let nodes = inventory.nodes.filter { $0.monitor != nil }.map(\.name)
@@ -59,13 +68,14 @@ package struct WatchMachine: Hashable, Sendable {
         }.map(\.element)
         self.runs = runs.sorted { $0.began < $1.began }.suffix(Self.runLimit)
         self.freeze = freeze
+        self.take(alerts)
     }
 
     /// When `clockReached` is due.
     package var wakeAt: Instant? {
         let moments =
             [self.schedule.wakeAt] + self.runbooks.map(\.wakeAt) + self.holdUntil.values.map { $0 }
-            + self.afterwards.values.map(\.at)
+            + self.alertHoldUntil.values.map { $0 } + self.afterwards.values.map(\.at)
         return moments.compactMap { $0 }.min()
     }
 
@@ -78,6 +88,16 @@ package struct WatchMachine: Hashable, Sendable {
         self.runbooks.map(\.name)
     }
 
+    /// Alerts that nobody has acted upon.
+    package var waitingAlerts: Int {
+        self.alerts.count
+    }
+
+    /// Whether every node has been looked at.
+    package var hasSeenAll: Bool {
+        self.health.seen == self.schedule.nodes.count
+    }
+
     package func health(of node: NodeName) -> HealthModel.Health? {
         self.health.health(of: node)
     }
@@ -88,8 +108,12 @@ package struct WatchMachine: Hashable, Sendable {
         case .began: self.schedule.begin(at: self.now)
         case .clockReached: self.clockReached()
         case .looked(let reports, _): self.looked(reports)
-        case .runBegan(let runbook, let run, _): self.runBegan(runbook, run)
-        case .startFailed(let runbook, let reason, _): self.startFailed(runbook, reason)
+        case .alerted(let alerts, _): self.take(alerts)
+        case .resolved(let alerts, _): self.resolve(alerts)
+        case .runBegan(let run, let runbook, let subject, _):
+            self.runBegan(run, Start(runbook: runbook, subject: subject))
+        case .startFailed(let runbook, let subject, let reason, _):
+            self.startFailed(Start(runbook: runbook, subject: subject), reason)
         case .runWaits(let run, let isWaiting, _): self.update(run) { $0.isWaiting = isWaiting }
         case .runEnded(let run, let outcome, _): self.runEnded(run, outcome)
         case .froze(let freeze, _):
@@ -112,6 +136,7 @@ package struct WatchMachine: Hashable, Sendable {
             self.runbooks[index].clockReached(at: self.now)
         }
         self.holdUntil = self.holdUntil.filter { $0.value > self.now }
+        self.alertHoldUntil = self.alertHoldUntil.filter { $0.value > self.now }
         self.seeWhetherItHelped()
     }
 
@@ -136,7 +161,7 @@ package struct WatchMachine: Hashable, Sendable {
         }
     }
 
-    private var guardRails: GuardRails {
+    var guardRails: GuardRails {
         GuardRails(
             settings: self.settings,
             freeze: self.freeze,
@@ -176,16 +201,19 @@ package struct WatchMachine: Hashable, Sendable {
         }
     }
 
-    private mutating func runBegan(_ runbook: String, _ run: RunID) {
-        self.starting.remove(runbook)
-        self.runs.append(TriggeredRun(run: run, runbook: runbook, began: self.now))
+    private mutating func runBegan(_ run: RunID, _ start: Start) {
+        self.starting.remove(start)
+        var triggered = TriggeredRun(run: run, runbook: start.runbook, began: self.now)
+        triggered.subject = start.subject
+        self.runs.append(triggered)
         if self.runs.count > Self.runLimit, let oldest = self.runs.firstIndex(where: { $0.ended != nil }) {
             self.runs.remove(at: oldest)
         }
     }
 
-    private mutating func startFailed(_ runbook: String, _ reason: String) {
-        self.starting.remove(runbook)
+    private mutating func startFailed(_ start: Start, _ reason: String) {
+        self.starting.remove(start)
+        let runbook = start.runbook
         self.tell(.critical, runbook, "'\(runbook)' should have started and could not: \(reason)")
         self.decide(Decision(runbook: runbook, kind: .refused, at: self.now, reason: reason))
     }
@@ -228,18 +256,25 @@ package struct WatchMachine: Hashable, Sendable {
 
     private mutating func judge() {
         for index in self.runbooks.indices {
+            let hasAlerts = self.judgeAlerts(index)
             let runbook = self.runbooks[index]
             guard let firing = runbook.firing else {
                 self.holdUntil[runbook.name] = nil
-                self.idle(runbook)
+                if !hasAlerts {
+                    self.idle(runbook)
+                }
                 continue
             }
-            guard !self.starting.contains(runbook.name) else {
+            guard !self.starting.contains(where: { $0.runbook == runbook.name }) else {
                 continue
             }
             let held = self.now.elapsed(since: firing.since).rounded
             let reason = "'\(firing.trigger.condition.text)' holds since \(held) ago"
-            self.follow(self.guardRails.verdict(on: runbook, firing.trigger, at: self.now), reason, index)
+            self.follow(
+                self.guardRails.verdict(on: runbook, GuardRails.Cause(firing.trigger), at: self.now),
+                reason,
+                index
+            )
         }
     }
 
@@ -283,7 +318,7 @@ package struct WatchMachine: Hashable, Sendable {
             self.runbooks[index].spend()
             self.decide(runbook.decision(.refused, at: self.now, "\(reason); \(why)"))
             self.tell(.critical, runbook.name, "'\(runbook.name)' does not start although \(reason): \(why)")
-        case .hold(let why, let until):
+        case .hold(let why, let until, _):
             self.holdUntil[runbook.name] = until
             let last = self.decisions[runbook.name]
             self.decide(runbook.decision(.held, at: self.now, "\(reason); \(why)"))
@@ -297,6 +332,17 @@ package struct WatchMachine: Hashable, Sendable {
         let runbook = self.runbooks[index]
         self.runbooks[index].spend()
         self.holdUntil[runbook.name] = nil
+        _ = self.launch(runbook, runbook.parameters, for: nil, asking: why, reason)
+    }
+
+    /// Asks for a start, unless people must agree first and there is nobody to ask.
+    mutating func launch(
+        _ runbook: WatchedRunbook,
+        _ parameters: [String: Fact],
+        for alert: AcceptedAlert?,
+        asking why: String?,
+        _ reason: String
+    ) -> Bool {
         var plan = runbook.plan
         if let why {
             guard !self.settings.askFrom.isEmpty else {
@@ -305,7 +351,7 @@ package struct WatchMachine: Hashable, Sendable {
                     runbook.decision(.refused, at: self.now, "\(reason); people must agree (\(why)), and \(cure)")
                 )
                 self.tell(.critical, runbook.name, "'\(runbook.name)' does not start although \(reason): \(cure)")
-                return
+                return false
             }
             plan = plan.asking(
                 self.settings.askFrom,
@@ -314,21 +360,22 @@ package struct WatchMachine: Hashable, Sendable {
                 because: "May '\(plan.title)' start? \(reason). Asked because of \(why)."
             )
         }
-        self.starting.insert(runbook.name)
+        self.starting.insert(Start(runbook: runbook.name, subject: alert?.alert.subject))
         let asked = why.map { "; people are asked first: \($0)" } ?? ""
         self.decide(runbook.decision(.started, at: self.now, reason + asked))
-        self.effects.append(.start(Launch(plan: plan, parameters: runbook.parameters, reason: reason)))
+        self.effects.append(.start(Launch(plan: plan, parameters: parameters, reason: reason, alert: alert)))
+        return true
     }
 
     /// Takes note of a decision; what is only said with other numbers is no news.
-    private mutating func decide(_ decision: Decision) {
+    mutating func decide(_ decision: Decision) {
         let last = self.decisions.updateValue(decision, forKey: decision.runbook)
         if last?.kind != decision.kind || decision.kind == .started {
             self.effects.append(.decided(decision))
         }
     }
 
-    private mutating func tell(_ severity: Severity, _ runbook: String?, _ message: String) {
+    mutating func tell(_ severity: Severity, _ runbook: String?, _ message: String) {
         if let message = self.voice.say(message, at: self.now) {
             self.effects.append(.tell(WatchNotice(severity: severity, runbook: runbook, message: message)))
         }

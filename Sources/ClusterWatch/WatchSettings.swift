@@ -29,6 +29,17 @@ package struct WatchSettings: Hashable, Sendable {
     /// Above this share of a runbook's nodes being down, in percent, only one that says `mass_failure: true` may begin, and only if people agree.
     package var panicThreshold = 40
 
+    /// All triggered runs together: no more of them begin within the window.
+    package var limit = 20
+    package var limitWindow = Milliseconds.minutes(60)
+
+    // The brake on healing the same again and again.
+    package var brakeWindow = Milliseconds.minutes(60)
+    /// So many triggered runs within the window, and people are asked before the next.
+    package var startsBeforeAsking = 1
+    /// So many, and none begins any more until the window has passed.
+    package var startsBeforeRefusing = 2
+
     package init() {}
 
     /// What was seen longer ago than this says nothing any more.
@@ -36,12 +47,10 @@ package struct WatchSettings: Hashable, Sendable {
         self.every * 3 + self.timeout
     }
 
-    // The brake on healing the same again and again.
-    package static let brakeWindow = Milliseconds.minutes(60)
-    /// So many triggered runs within the window, and people are asked before the next.
-    package static let startsBeforeAsking = 1
-    /// So many, and none begins any more until the window has passed.
-    package static let startsBeforeRefusing = 2
+    /// What no configuration can raise the limits above.
+    package static let limitCeiling = 1_000
+    /// Alerts that wait to be acted upon; whoever sends more is told to come again.
+    package static let alertLimit = 10_000
 
     /// Messages within ``tellWindow``; what is more is counted, and said with the next one.
     package static let tellLimit = 20

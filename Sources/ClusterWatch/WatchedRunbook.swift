@@ -30,7 +30,39 @@ package struct WatchedRunbook: Hashable, Sendable {
             )
         }
         self.findings = Array(repeating: .quiet, count: self.watches.count)
-        self.scope = Set(self.watches.first?.selectedNodes ?? [])
+        self.scope = Set(plan.selectedNodes(parameters: parameters, in: inventory))
+    }
+
+    /// The trigger of the runbook that an alert fits, if one does.
+    package func trigger(for alert: Alert) -> PlanAlert? {
+        (self.plan.alerts ?? []).first { alert.fits($0) }
+    }
+
+    struct MissingLabel: Error {
+        let text: String
+    }
+
+    /// The values for a run that answers an alert: what its labels say, and what is there without it.
+    func parameters(from alert: Alert, _ trigger: PlanAlert) throws(MissingLabel) -> [String: Fact] {
+        var values = self.parameters
+        for pair in trigger.parameters {
+            guard let parameter = self.plan.parameters.first(where: { $0.name == pair.name }) else {
+                continue
+            }
+            guard let text = alert.label(pair.value) else {
+                guard values[pair.name] != nil else {
+                    throw MissingLabel(text: "it has no label '\(pair.value)', which says what '\(pair.name)' is")
+                }
+                continue
+            }
+            guard let fact = ParameterText.fact(text, of: parameter.kind) else {
+                throw MissingLabel(
+                    text: "its label '\(pair.value)' is no value of '\(pair.name)', which is \(parameter.kind.example)"
+                )
+            }
+            values[pair.name] = fact
+        }
+        return values
     }
 
     var name: String {
@@ -118,8 +150,9 @@ package struct WatchedRunbook: Hashable, Sendable {
                 )
             }
         }
-        let conditions = self.watches.map { "'\($0.trigger.condition.text)'" }.joined(separator: ", ")
-        return self.decision(.quiet, at: moment, "\(conditions) does not hold")
+        let conditions = self.watches.map { "'\($0.trigger.condition.text)' does not hold" }
+        let alerts = (self.plan.alerts ?? []).map { "no '\($0.text)' asks for it" }
+        return self.decision(.quiet, at: moment, (conditions + alerts).joined(separator: ", "))
     }
 
     func decision(_ kind: Decision.Kind, at moment: Instant, _ reason: String) -> Decision {
@@ -130,10 +163,15 @@ package struct WatchedRunbook: Hashable, Sendable {
 extension Plan {
     /// Why a run of it cannot be started by itself, if it cannot.
     package func obstacleToWatching(_ settings: WatchSettings) -> String? {
-        guard !self.triggers.isEmpty else {
+        let alerts = self.alerts ?? []
+        guard !self.triggers.isEmpty || !alerts.isEmpty else {
             return "it has no 'triggers:', so nothing would ever start it"
         }
-        if let parameter = self.parameters.first(where: { $0.kind == .secret || $0.defaultValue == nil }) {
+        let isGiven = { (parameter: PlanParameter) in
+            self.triggers.isEmpty && alerts.allSatisfy { $0.parameters.contains { $0.name == parameter.name } }
+        }
+        let missing = self.parameters.first { $0.kind == .secret || $0.defaultValue == nil && !isGiven($0) }
+        if let parameter = missing {
             let what = parameter.kind == .secret ? "is a secret" : "has no default"
             return "the parameter '\(parameter.name)' \(what), and nobody is there to give it when a trigger fires"
         }

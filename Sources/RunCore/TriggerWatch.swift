@@ -124,3 +124,20 @@ package struct TriggerWatch: Hashable, Sendable {
         }
     }
 }
+
+extension Plan {
+    /// The nodes of all its selections as they are with these parameters, sorted.
+    package func selectedNodes(parameters: [String: Fact], in inventory: Inventory) -> [NodeName] {
+        var context = RunContext(
+            binding: RunBinding(
+                run: "selections",
+                plan: self,
+                parameters: parameters,
+                inventory: inventory,
+                requestedBy: "selfheal"
+            )
+        )
+        context.resolveSelections()
+        return Set(self.selections.flatMap { context.nodes(selectedBy: $0.name) }).sorted()
+    }
+}

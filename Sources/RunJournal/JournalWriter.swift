@@ -10,17 +10,27 @@ import GRDB
 struct JournalWriter {
     /// Something a caller wants to be durable.
     enum Work: Sendable {
-        case createRun(RunRow, first: [JournalRecord])
+        /// With the alert that the run answers, where it answers one.
+        case createRun(RunRow, first: [JournalRecord], answering: Int64? = nil)
         case append([JournalRecord], RunUpdate?)
         case setSetting(key: String, value: String)
+        case takeAlerts([AlertRow], @Sendable ([Int64?]) -> Void)
+        case answerAlerts([Int64], String)
+        case resolveAlerts([String], String)
+        case forgetAlerts(before: Int64)
 
         /// Its share of a transaction.
         var weight: Weight {
             switch self {
-            case .createRun(let row, let first):
+            case .createRun(let row, let first, _):
                 Weight(first) + Weight(records: 1, bytes: row.plan.count + row.source.utf8.count)
             case .append(let records, _): Weight(records)
             case .setSetting(_, let value): Weight(records: 1, bytes: value.utf8.count)
+            case .takeAlerts(let rows, _):
+                Weight(records: rows.count, bytes: rows.reduce(0) { $0 + $1.body.utf8.count })
+            case .answerAlerts(let numbers, _): Weight(records: numbers.count, bytes: 0)
+            case .resolveAlerts(let subjects, _): Weight(records: subjects.count, bytes: 0)
+            case .forgetAlerts: Weight(records: JournalLimits.recordsPerTransaction, bytes: 0)
             }
         }
     }
@@ -51,16 +61,34 @@ struct JournalWriter {
 
     mutating func perform(_ work: Work, in database: Database) throws -> StoreError? {
         switch work {
-        case .createRun(let row, let first): try self.create(row, first: first, in: database)
-        case .append(let records, let update): try self.append(records, update, in: database)
-        case .setSetting(let key, let value): try self.set(key, to: value, in: database)
+        case .createRun(let row, let first, let alert):
+            return try self.create(row, first: first, answering: alert, in: database)
+        case .append(let records, let update): return try self.append(records, update, in: database)
+        case .setSetting(let key, let value): return try self.set(key, to: value, in: database)
+        case .takeAlerts(let rows, let taken): taken(try AlertInbox.take(rows, in: database))
+        case .answerAlerts(let numbers, let answer): try AlertInbox.answer(numbers, answer, in: database)
+        case .resolveAlerts(let subjects, let answer): try AlertInbox.resolve(subjects, answer, in: database)
+        case .forgetAlerts(let moment): try AlertInbox.forget(before: moment, in: database)
         }
+        return nil
     }
 
-    private mutating func create(_ row: RunRow, first: [JournalRecord], in database: Database) throws -> StoreError? {
+    private mutating func create(
+        _ row: RunRow,
+        first: [JournalRecord],
+        answering alert: Int64?,
+        in database: Database
+    ) throws -> StoreError? {
         let run = row.summary
         if let gap = Self.gap(in: first, after: 0, of: run.id) {
             return gap
+        }
+        let sql = "SELECT count(*) FROM run WHERE id = ?"
+        if alert != nil, try Int.fetchOne(database, sql: sql, arguments: [run.id]) ?? 0 > 0 {
+            return StoreError(.duplicateRun(run.id), "there is already a run '\(run.id)' in this store")
+        }
+        if let alert, try !AlertInbox.answer(alert, by: run.id, in: database) {
+            return StoreError(.alertAnswered, "what it should answer was answered meanwhile, or is over")
         }
         let checksum = RecordChecksum.start(of: run)
         let insert = try database.cachedStatement(sql: Self.insertRun)

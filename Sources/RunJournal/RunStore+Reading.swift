@@ -148,7 +148,7 @@ extension RunStore {
     }
 
     /// Runs on the reader's own queue, in a snapshot: an engine that writes meanwhile is neither seen nor stopped.
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
         guard self.gate.enter() else {

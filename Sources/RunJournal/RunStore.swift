@@ -112,10 +112,16 @@ package final class RunStore: Sendable {
 
 extension RunStore {
     /// Creates a run, with the records it starts with, in one transaction.
-    package func createRun(_ row: RunRow, first: [JournalRecord] = []) async throws(StoreError) {
+    ///
+    /// With an alert, the run is its answer: both are written or neither, and an alert that has an answer gets no second one.
+    package func createRun(
+        _ row: RunRow,
+        first: [JournalRecord] = [],
+        answering alert: Int64? = nil
+    ) async throws(StoreError) {
         try WorkCheck.check(row)
         try WorkCheck.check(first, of: row.summary.id)
-        try await self.writer().perform(.createRun(row, first: first))
+        try await self.writer().perform(.createRun(row, first: first, answering: alert))
     }
 
     /// Makes records durable, together with what they change about their run, and returns then.
@@ -140,7 +146,7 @@ extension RunStore {
         try await self.writer().perform(.setSetting(key: key, value: value))
     }
 
-    private func writer() throws(StoreError) -> GroupCommitter {
+    func writer() throws(StoreError) -> GroupCommitter {
         guard let committer = self.committer else {
             throw StoreError(.readOnly, "the store \(self.path) was opened for reading only")
         }

@@ -27,6 +27,8 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case corrupt(run: String, sequence: Int64)
         case unknownRun(String)
         case duplicateRun(String)
+        /// The alert that a run should answer has an answer already.
+        case alertAnswered
         case ambiguousRun(prefix: String)
         /// A value that the store does not take: too long, empty, not text.
         case invalid

@@ -58,7 +58,23 @@ enum StoreSchema {
             checksum INTEGER NOT NULL
         ) STRICT;
         CREATE UNIQUE INDEX record_order ON record (run, sequence);
+        """,
         """
+        CREATE TABLE alert (
+            number INTEGER PRIMARY KEY,
+            runbook TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            began TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            run TEXT,
+            answer TEXT,
+            UNIQUE (runbook, subject, began)
+        ) STRICT;
+        CREATE INDEX alert_waiting ON alert (number) WHERE answer IS NULL;
+        CREATE INDEX alert_subject ON alert (subject) WHERE answer IS NULL;
+        CREATE INDEX alert_at ON alert (at);
+        """,
     ]
 
     static var version: Int { steps.count }

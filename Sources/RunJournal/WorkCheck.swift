@@ -65,6 +65,17 @@ enum WorkCheck {
         try self.checkText("setting '\(key)'", Array(value.utf8))
     }
 
+    static func check(_ alert: AlertRow) throws(StoreError) {
+        try self.check("an alert's runbook", alert.runbook, upTo: JournalLimits.identifierBytes)
+        try self.check("an alert's subject", alert.subject, upTo: JournalLimits.identifierBytes)
+        guard alert.began.utf8.count <= JournalLimits.identifierBytes, alert.body.utf8.count <= JournalLimits.bodyBytes
+        else {
+            throw .invalid("an alert for '\(alert.runbook)' is too long")
+        }
+        try self.checkText("an alert's beginning", Array(alert.began.utf8))
+        try self.checkText("an alert's body", Array(alert.body.utf8))
+    }
+
     private static func check(_ name: String, _ text: String, upTo limit: Int) throws(StoreError) {
         guard (1...limit).contains(text.utf8.count) else {
             throw .invalid("\(name) must have 1 to \(limit) bytes, and has \(text.utf8.count)")

@@ -33,6 +33,8 @@ package struct Plan: Hashable, Sendable, Codable {
     /// The longest the run may take in all.
     package var deadline: Milliseconds?
     package var triggers: [PlanTrigger] = []
+    /// Triggers that are sent to us; nothing when there are none.
+    package var alerts: [PlanAlert]?
     package var properties: [PlanProperty] = []
     /// What its proof assumes; nothing when it says nothing of it.
     package var assumptions: PlanAssumptions?
@@ -342,6 +344,48 @@ package struct PlanTrigger: Hashable, Sendable, Codable {
     package init(condition: Expression, holdsFor: Milliseconds) {
         self.condition = condition
         self.holdsFor = holdsFor
+    }
+}
+
+/// An alert or a webhook that starts the runbook when it is sent to us.
+package struct PlanAlert: Hashable, Sendable, Codable {
+    package enum Kind: String, Hashable, Sendable, Codable {
+        /// From Alertmanager, by the label `alertname`.
+        case alert
+        /// Sent to `/webhooks/NAME`.
+        case webhook
+    }
+
+    package struct Pair: Hashable, Sendable, Codable {
+        package var name: String
+        package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    package var kind: Kind
+    package var name: String
+    /// Labels that it must have, each with its value.
+    package var labels: [Pair]
+    /// Which parameter takes the value of which label.
+    package var parameters: [Pair]
+    package var cooldown: Milliseconds?
+    package var limit: Int?
+    package var limitWindow: Milliseconds?
+
+    package init(kind: Kind, name: String, labels: [Pair], parameters: [Pair]) {
+        self.kind = kind
+        self.name = name
+        self.labels = labels
+        self.parameters = parameters
+    }
+
+    /// As one would write it: `alert: KafkaBrokerDown`.
+    package var text: String {
+        "\(self.kind.rawValue): \(self.name)"
     }
 }
 

@@ -69,6 +69,31 @@ extension Diagnostic {
         )
     }
 
+    package static func severalTriggers(at span: SourceSpan, first: SourceSpan) -> Self {
+        Self(
+            code: Code(125),
+            severity: .error,
+            message: "a trigger waits for one thing, and this waits for two",
+            span: span,
+            notes: [Note(message: "the first is here", span: first)],
+            help: "make two triggers of it, each with a '-'; either of them starts the runbook"
+        )
+    }
+
+    package static func notForThisTrigger(_ key: String, _ trigger: String, at span: SourceSpan) -> Self {
+        let help =
+            key == "for"
+            ? "whoever sends it has waited already: in Prometheus, 'for:' stands in the alert's rule"
+            : "a condition has no labels; they are an alert's or a webhook's"
+        return Self(
+            code: Code(126),
+            severity: .error,
+            message: "'\(key)' says nothing about a trigger with '\(trigger)'",
+            span: span,
+            help: help
+        )
+    }
+
     package static func noSteps(in what: String, at span: SourceSpan) -> Self {
         Self(
             code: Code(111),

@@ -23,7 +23,7 @@ package struct RunbookParser {
     }
 
     private static func parseAsWritten(_ root: YAMLNode) -> (syntax: RunbookSyntax?, diagnostics: [Diagnostic]) {
-        let sink = DiagnosticSink()
+        let sink = DiagnosticSink(memory: ExpressionMemory())
         let syntax = RunbookParser(sink: sink).runbook(root)
         return (syntax, sink.diagnostics)
     }
@@ -45,7 +45,9 @@ package struct RunbookParser {
             reader.named("parameters", "a mapping of names to parameters")?.map(self.parameter) ?? []
         syntax.selections =
             reader.named("targets", "a mapping of names to selections")?.map(self.selection) ?? []
-        syntax.triggers = reader.elements("triggers", "a list of triggers")?.compactMap(self.trigger) ?? []
+        for element in reader.elements("triggers", "a list of triggers") ?? [] {
+            self.trigger(element, &syntax)
+        }
         syntax.autonomy = reader.text("autonomy")
         syntax.isForMassFailure = reader.bool("mass_failure")?.value ?? false
         syntax.fresh = reader.duration("fresh")
@@ -97,16 +99,58 @@ package struct RunbookParser {
         return selection
     }
 
-    private func trigger(_ node: YAMLNode) -> TriggerSyntax? {
+    /// A condition that we look at ourselves, or an alert or a webhook that is sent to us.
+    private func trigger(_ node: YAMLNode, _ syntax: inout RunbookSyntax) {
         guard var reader = MappingReader(node, what: "a trigger", sink: self.sink) else {
-            return nil
+            return
         }
-        let condition = reader.requiredExpression("condition")
+        defer { reader.finish() }
+        let kinds = reader.pairs(of: ["condition", "alert", "webhook"])
         let holdsFor = reader.duration("for")
+        let labels = reader.named("labels", "a mapping of labels to values")
+        let parameters = reader.named("parameters", "a mapping of parameters to labels")
         let cooldown = reader.duration("cooldown")
         let limit = reader.text("limit").flatMap(self.rateLimit)
-        reader.finish()
-        return condition.map { TriggerSyntax(condition: $0, holdsFor: holdsFor, cooldown: cooldown, limit: limit) }
+        if kinds.count > 1 {
+            self.sink.report(.severalTriggers(at: kinds[1].key.span, first: kinds[0].key.span))
+        } else if let pair = kinds.first, pair.key.text != "condition" {
+            self.refuse(["for"], of: pair.key.text, reader)
+            guard let name = reader.text(pair.value, pair.key.text) else {
+                return
+            }
+            syntax.alerts.append(
+                AlertSyntax(
+                    isWebhook: pair.key.text == "webhook",
+                    name: name,
+                    labels: self.textPairs(labels, reader),
+                    parameters: self.textPairs(parameters, reader),
+                    cooldown: cooldown,
+                    limit: limit
+                )
+            )
+        } else if let condition = reader.requiredExpression("condition", because: "or 'alert:', or 'webhook:'") {
+            self.refuse(["labels", "parameters"], of: "condition", reader)
+            syntax.triggers.append(
+                TriggerSyntax(condition: condition, holdsFor: holdsFor, cooldown: cooldown, limit: limit)
+            )
+        }
+    }
+
+    private func refuse(_ keys: [String], of trigger: String, _ reader: MappingReader) {
+        for key in keys {
+            if let span = reader.keySpan(key) {
+                self.sink.report(.notForThisTrigger(key, trigger, at: span))
+            }
+        }
+    }
+
+    private func textPairs(
+        _ pairs: [(name: Spanned<String>, value: YAMLNode)]?,
+        _ reader: MappingReader
+    ) -> [TextPairSyntax] {
+        (pairs ?? []).compactMap { name, node in
+            reader.text(node, name.value).map { TextPairSyntax(name: name, value: $0) }
+        }
     }
 
     private func rateLimit(_ text: Spanned<String>) -> Spanned<RateLimit>? {
@@ -243,12 +287,18 @@ package enum Naming {
         self.isName(text, alsoAllowing: "_-")
     }
 
-    private static func isName(_ text: String, alsoAllowing extra: String) -> Bool {
-        guard let first = text.unicodeScalars.first, ("a"..."z").contains(first), text.unicodeScalars.count <= 64 else {
+    /// Everything allowed is one byte long, so bytes are all that is looked at.
+    private static func isName(_ text: String, alsoAllowing extra: StaticString) -> Bool {
+        guard let first = text.utf8.first, self.isLetter(first), text.utf8.count <= 64 else {
             return false
         }
-        return text.unicodeScalars.allSatisfy { scalar in
-            ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || extra.unicodeScalars.contains(scalar)
+        return text.utf8.allSatisfy { byte in
+            self.isLetter(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || extra.withUTF8Buffer { $0.contains(byte) }
         }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
     }
 }

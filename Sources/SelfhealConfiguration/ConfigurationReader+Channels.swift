@@ -195,7 +195,7 @@ extension ConfigurationReader {
 
     // MARK: Secrets
 
-    private func secret(
+    func secret(
         _ key: String,
         or others: [String] = [],
         _ reader: inout MappingReader

@@ -66,7 +66,35 @@ extension ConfigurationReader {
         if let ask = reader.take("ask") {
             self.ask(ask, reachable.people, &settings)
         }
+        if let limit = reader.take("limit") {
+            self.limit(limit, &settings)
+        }
+        if let brake = reader.take("brake") {
+            self.brake(brake, &settings)
+        }
         return runbooks
+    }
+
+    /// How many runs of all runbooks together may begin.
+    private func limit(_ node: YAMLNode, _ settings: inout WatchSettings) {
+        guard var reader = MappingReader(node, what: "'limit'", sink: self.sink) else {
+            return
+        }
+        defer { reader.finish() }
+        settings.limit = reader.int("runs", in: 1...WatchSettings.limitCeiling)?.value ?? settings.limit
+        settings.limitWindow = self.span("within", least: .seconds(1), &reader)?.value ?? settings.limitWindow
+    }
+
+    /// When the same again and again becomes something for people.
+    private func brake(_ node: YAMLNode, _ settings: inout WatchSettings) {
+        guard var reader = MappingReader(node, what: "'brake'", sink: self.sink) else {
+            return
+        }
+        defer { reader.finish() }
+        let range = 1...WatchSettings.limitCeiling
+        settings.startsBeforeAsking = reader.int("ask_after", in: range)?.value ?? settings.startsBeforeAsking
+        settings.startsBeforeRefusing = reader.int("refuse_after", in: range)?.value ?? settings.startsBeforeRefusing
+        settings.brakeWindow = self.span("within", least: .seconds(1), &reader)?.value ?? settings.brakeWindow
     }
 
     private func ask(_ node: YAMLNode, _ people: [Person], _ settings: inout WatchSettings) {

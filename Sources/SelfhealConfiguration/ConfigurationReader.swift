@@ -35,6 +35,7 @@ struct ConfigurationReader {
         let written = root["notifications"]?["channels"]?.mapping?.map(\.key.text) ?? []
         let names = Set(channels.map(\.name) + written + self.channelsLeftOut).sorted()
         let watch = self.watch(&reader, Reachable(people: people, channels: names))
+        let http = reader.take("http").flatMap(self.http)
         reader.finish()
         return cluster.map { inventory in
             SelfhealConfiguration(
@@ -46,7 +47,8 @@ struct ConfigurationReader {
                 allowsSpeakingForOthers: security.speaksForOthers,
                 requesterMayApprove: security.requesterMayApprove,
                 watch: watch.settings,
-                watchedRunbooks: watch.runbooks
+                watchedRunbooks: watch.runbooks,
+                http: http
             )
         }
     }

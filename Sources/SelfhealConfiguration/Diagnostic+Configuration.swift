@@ -254,6 +254,44 @@ extension Diagnostic {
         )
     }
 
+    // MARK: HTTP
+
+    package static func badListenAddress(_ text: String, at span: SourceSpan) -> Self {
+        self.error(
+            540,
+            "'\(text)' is no place to listen at",
+            at: span,
+            help: "write an address of this machine and a port: 127.0.0.1:9480, 0.0.0.0:9480, \"[::1]:9480\""
+        )
+    }
+
+    package static func noKeyOrTwo(_ what: String, at span: SourceSpan) -> Self {
+        self.error(
+            541,
+            "\(what) has no key, or two",
+            at: span,
+            help: "write token: \"${NAME}\", or signing_key: \"${NAME}\""
+        )
+    }
+
+    package static func openToEverybody(_ address: String, at span: SourceSpan) -> Self {
+        self.error(
+            542,
+            "whoever reaches \(address) could start runbooks with an alert",
+            at: span,
+            help: "say who may: alertmanager: { token: \"${NAME}\" }; or listen at 127.0.0.1"
+        )
+    }
+
+    package static func shortSecret(_ what: String, least: Int, at span: SourceSpan) -> Self {
+        self.error(
+            543,
+            "the key of \(what) can be guessed",
+            at: span,
+            help: "take at least \(least) bytes, such as what 'openssl rand -hex 32' prints"
+        )
+    }
+
     // MARK: Keys
 
     package static func sameMeaning(

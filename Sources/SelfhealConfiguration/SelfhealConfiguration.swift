@@ -26,6 +26,8 @@ package struct SelfhealConfiguration: Hashable, Sendable {
     package var watch: WatchSettings
     /// The runbooks that it starts; paths of files, in the order of the file.
     package var watchedRunbooks: [Spanned<String>]
+    /// What it answers over HTTP; nothing, and it does not listen.
+    package var http: HTTPSettings?
 
     /// Reads a document that was parsed with ``YAMLFeatures/configuration``.
     ///

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterWatch
+import HTTPService
 import RunCore
 import RunJournal
 package import RunPlan
@@ -24,15 +25,18 @@ package struct WatchDaemon: Sendable {
         /// Who looks on while a run is driven.
         package var observer: @Sendable (RunID) -> any RunObserver
         package var nextRun: @Sendable () -> RunID
+        package var manager: ServiceManager
 
         package init(
             log: @escaping @Sendable (LogEntry) -> Void,
             observer: @escaping @Sendable (RunID) -> any RunObserver,
-            nextRun: @escaping @Sendable () -> RunID
+            nextRun: @escaping @Sendable () -> RunID,
+            manager: ServiceManager = ServiceManager(environment: [:], process: 0)
         ) {
             self.log = log
             self.observer = observer
             self.nextRun = nextRun
+            self.manager = manager
         }
     }
 
@@ -62,9 +66,18 @@ package struct WatchDaemon: Sendable {
     private let surroundings: Surroundings
     private let inbox: AsyncStream<Input>.Continuation
     private let inputs: AsyncStream<Input>
+    private let pulse = Pulse()
+    private let metrics: WatchMetrics
+    private let watched: [WatchedRunbook]
 
     package init(engine: Engine, runbooks: [Runbook], surroundings: Surroundings) {
         self.engine = engine
+        let inventory = engine.configuration.inventory
+        let settings = engine.configuration.watch
+        self.metrics = WatchMetrics(inventory: inventory)
+        self.watched = runbooks.map {
+            WatchedRunbook(plan: $0.plan, parameters: $0.parameters, inventory: inventory, settings: settings)
+        }
         self.runbooks = runbooks
         self.surroundings = surroundings
         (self.inputs, self.inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.inboxLimit))
@@ -73,18 +86,24 @@ package struct WatchDaemon: Sendable {
     /// Watches until the task is cancelled.
     package func run() async throws {
         let settings = self.engine.configuration.watch
-        let inventory = self.engine.configuration.inventory
+        try await self.engine.forgetAlerts(olderThan: Self.alertMemory)
         var machine = WatchMachine(
             settings: settings,
-            inventory: inventory,
-            runbooks: self.runbooks.map {
-                WatchedRunbook(plan: $0.plan, parameters: $0.parameters, inventory: inventory, settings: settings)
-            },
+            inventory: self.engine.configuration.inventory,
+            runbooks: self.watched,
             runs: try await self.engine.triggeredRuns(),
-            freeze: try await self.engine.freeze()
+            freeze: try await self.engine.freeze(),
+            alerts: try await self.engine.waitingAlerts()
         )
         self.listen()
         let unfinished = try await self.engine.unfinished()
+        let now = self.now
+        self.pulse.update { reading in
+            reading.handled = now
+            reading.looked = now
+        }
+        let desk = self.desk
+        let server = try self.serve(desk)
         await withDiscardingTaskGroup { work in
             for summary in unfinished where summary.state != RunState.stopped.rawValue {
                 self.log(
@@ -93,8 +112,9 @@ package struct WatchDaemon: Sendable {
                     "run \(summary.id) of '\(summary.runbook)' is taken up again",
                     self.about(summary.id)
                 )
-                work.addTask { await self.drive(RunID(summary.id)) }
+                work.addTask { await self.drive(RunID(summary.id), of: summary.runbook) }
             }
+            work.addTask { await self.beat() }
             var alarm = Alarm(inbox: self.inbox, clock: self.engine.clock)
             self.inbox.yield(.event(.began(at: self.now)))
             for await input in self.inputs {
@@ -107,11 +127,91 @@ package struct WatchDaemon: Sendable {
                         self.follow(effect, &work)
                     }
                     alarm.set(machine.wakeAt)
+                    self.note(event, machine)
                 case .why(let runbook, let asker): asker.resume(returning: self.explain(machine, runbook))
                 }
             }
             alarm.set(nil)
             work.cancelAll()
+        }
+        await server?.stop()
+    }
+
+    /// How long alerts are known again after they were answered.
+    private static let alertMemory = Milliseconds.minutes(7 * 24 * 60)
+
+    // MARK: Outside
+
+    private var desk: ServiceDesk? {
+        self.engine.configuration.http.map { settings in
+            ServiceDesk(
+                settings: settings,
+                engine: self.engine,
+                runbooks: self.watched,
+                metrics: self.metrics,
+                pulse: self.pulse,
+                nodes: self.engine.configuration.inventory.nodes.count { $0.monitor != nil },
+                send: { [inbox = self.inbox] in inbox.yield(.event($0)) },
+                nextIdentifier: { [surroundings = self.surroundings] in surroundings.nextRun().text }
+            )
+        }
+    }
+
+    private func serve(_ desk: ServiceDesk?) throws(EngineError) -> HTTPServer? {
+        guard let desk else {
+            return nil
+        }
+        let settings = desk.settings
+        do {
+            let server = try HTTPServer.start(address: settings.address, port: settings.port) { await desk.answer($0) }
+            self.log(.info, "listening", "listening on \(settings.address), port \(server.port)")
+            return server
+        } catch {
+            throw EngineError("the service cannot listen: \(error)")
+        }
+    }
+
+    /// Sees to it that the watch has something to handle every second, and that who started us hears of it when it did.
+    private func beat() async {
+        let manager = self.surroundings.manager
+        let pulse = self.pulse
+        let settings = self.engine.configuration.watch
+        let nodes = self.engine.configuration.inventory.nodes.count { $0.monitor != nil }
+        var isReady = false
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1), clock: .continuous)
+            self.inbox.yield(.event(.clockReached(at: self.now)))
+            let trouble = pulse.now.trouble(at: self.now, nodes: nodes, staleAfter: settings.staleAfter)
+            if trouble == nil, !isReady {
+                isReady = true
+                manager.say("READY=1\nSTATUS=watching \(nodes.counted("node"))")
+            }
+            if trouble == nil {
+                manager.say("WATCHDOG=1")
+            }
+        }
+    }
+
+    private func note(_ event: WatchEvent, _ machine: WatchMachine) {
+        let now = self.now
+        self.pulse.update { reading in
+            reading.handled = now
+            reading.waitingAlerts = machine.waitingAlerts
+            reading.hasSeenAll = machine.hasSeenAll
+            switch event {
+            case .alerted(let alerts, _): reading.arriving -= alerts.count
+            case .looked: reading.looked = now
+            case .froze: reading.isFrozen = true
+            case .thawed: reading.isFrozen = false
+            default: break
+            }
+        }
+        if case .looked(let reports, _) = event {
+            for report in reports {
+                if let node = report.target, let health = machine.health(of: node) {
+                    self.metrics.isNow(node, health)
+                }
+            }
         }
     }
 
@@ -145,10 +245,13 @@ package struct WatchDaemon: Sendable {
         switch effect {
         case .look(let node):
             work.addTask {
+                let begin = ContinuousClock.now
                 let reports = await self.engine.monitors.observe([node], in: self.engine.configuration.inventory)
+                self.metrics.looked(at: node, for: (ContinuousClock.now - begin) / .seconds(1))
                 self.inbox.yield(.event(.looked(reports, at: self.now)))
             }
         case .start(let launch): work.addTask { await self.start(launch) }
+        case .answer(let alerts, let text): work.addTask { await self.answer(alerts, text) }
         case .tell(let notice): work.addTask { await self.tell(notice) }
         case .note(let note): self.log(note)
         case .decided(let decision):
@@ -162,8 +265,22 @@ package struct WatchDaemon: Sendable {
         }
     }
 
+    /// What is not written down is looked at again by the next daemon, which comes to the same answer.
+    private func answer(_ alerts: [Int64], _ text: String) async {
+        do {
+            try await self.engine.answer(alerts, text)
+        } catch {
+            self.log(
+                .error,
+                "store",
+                "what became of an alert cannot be written down: \(EngineError(describing: error))"
+            )
+        }
+    }
+
     private func start(_ launch: Launch) async {
         let name = launch.plan.runbook
+        let subject = launch.alert?.alert.subject
         let run = self.surroundings.nextRun()
         let configuration = self.engine.configuration
         let binding = RunBinding(
@@ -176,7 +293,7 @@ package struct WatchDaemon: Sendable {
         )
         do {
             let source = self.runbooks.first { $0.plan.runbook == name }?.source ?? ""
-            try await self.engine.create(binding, source: source)
+            try await self.engine.create(binding, source: source, answering: launch.alert?.number)
         } catch {
             let reason = EngineError(describing: error).message
             self.log(
@@ -185,24 +302,26 @@ package struct WatchDaemon: Sendable {
                 "'\(name)' could not start: \(reason)",
                 [JSONMember("runbook", .string(name))]
             )
-            self.inbox.yield(.event(.startFailed(runbook: name, reason: reason, at: self.now)))
+            self.inbox.yield(.event(.startFailed(runbook: name, subject: subject, reason: reason, at: self.now)))
             return
         }
-        self.inbox.yield(.event(.runBegan(runbook: name, run, at: self.now)))
+        self.inbox.yield(.event(.runBegan(run, runbook: name, subject: subject, at: self.now)))
         self.log(.warning, "run_began", "run \(run) of '\(name)' begins: \(launch.reason)", self.about(run.text))
-        await self.drive(run)
+        await self.drive(run, of: name)
     }
 
-    private func drive(_ run: RunID) async {
-        let observer = GateWatcher(base: self.surroundings.observer(run)) { isWaiting in
+    private func drive(_ run: RunID, of runbook: String) async {
+        let observer = GateWatcher(base: self.surroundings.observer(run), metrics: self.metrics) { isWaiting in
             self.inbox.yield(.event(.runWaits(run, isWaiting, at: self.now)))
         }
         do {
             let outcome = try await self.engine.drive(run, observer: observer)
+            self.metrics.ended(runbook, outcome)
             self.log(.warning, "run_ended", "run \(run) ended \(outcome.rawValue)", self.about(run.text))
             self.inbox.yield(.event(.runEnded(run, outcome, at: self.now)))
         } catch {
             let reason = EngineError(describing: error).message
+            self.metrics.ended(runbook, nil)
             self.log(.error, "run_stopped", "run \(run) stops where it is: \(reason)", self.about(run.text))
             self.inbox.yield(.event(.runEnded(run, nil, at: self.now)))
             await self.tell(
@@ -216,6 +335,7 @@ package struct WatchDaemon: Sendable {
     }
 
     private func tell(_ notice: WatchNotice) async {
+        self.metrics.told()
         self.log(.warning, "notice", notice.message, notice.runbook.map { [JSONMember("runbook", .string($0))] } ?? [])
         let channels = self.engine.configuration.watch.channels
         for delivery in await self.engine.announce(notice, on: channels) {
@@ -256,6 +376,8 @@ package struct WatchDaemon: Sendable {
         case .blind(let unseen, let all):
             self.log(.error, "blind", "\(unseen) of \(all) nodes cannot be seen; nothing is started")
         case .sighted: self.log(.info, "sighted", "more than half of the nodes can be seen again")
+        case .cleared(let run, let alert):
+            self.log(.info, "cleared", "what run \(run) answers is over: \(alert.text)", self.about(run.text))
         case .frozen(let freeze): self.log(.warning, "frozen", freeze.text)
         case .thawed(let person): self.log(.warning, "unfrozen", "\(person) lifted the freeze")
         }
@@ -304,42 +426,5 @@ package struct WatchDaemon: Sendable {
         mutating func rang() {
             self.moment = nil
         }
-    }
-}
-
-/// Hears when a run begins and ends to wait for people.
-private final class GateWatcher: RunObserver {
-    private let base: any RunObserver
-    private let changed: @Sendable (Bool) -> Void
-    private let open = Mutex(0)
-
-    init(base: any RunObserver, changed: @escaping @Sendable (Bool) -> Void) {
-        self.base = base
-        self.changed = changed
-    }
-
-    func happened(_ event: RunEvent, in run: RunID) {
-        self.base.happened(event, in: run)
-    }
-
-    func decided(_ effect: RunEffect, at moment: Instant, in run: RunID) {
-        switch effect {
-        case .openGate: self.count(1)
-        case .closeGate: self.count(-1)
-        default: break
-        }
-        self.base.decided(effect, at: moment, in: run)
-    }
-
-    func printed(_ output: CommandOutput, in run: RunID) {
-        self.base.printed(output, in: run)
-    }
-
-    private func count(_ change: Int) {
-        let isWaiting = self.open.withLock { open in
-            open = max(0, open + change)
-            return open > 0
-        }
-        self.changed(isWaiting)
     }
 }

@@ -111,8 +111,8 @@ package final class Engine: Sendable {
 
     // MARK: Runs
 
-    /// Writes a new run down; nothing is done yet.
-    package func create(_ binding: RunBinding, source: String) async throws {
+    /// Writes a new run down, with the alert that it answers if it answers one; nothing is done yet.
+    package func create(_ binding: RunBinding, source: String, answering alert: Int64? = nil) async throws {
         let now = self.clock.now.milliseconds
         let summary = RunSummary(
             id: binding.run.text,
@@ -130,7 +130,7 @@ package final class Engine: Sendable {
             updatedAt: now
         )
         let plan = try JSONEncoding.encode(binding).canonicalBytes
-        try await self.store.createRun(RunRow(summary: summary, plan: plan, source: source))
+        try await self.store.createRun(RunRow(summary: summary, plan: plan, source: source), answering: alert)
     }
 
     /// Drives a run to its end: a new one from the beginning, another from where its journal left it.

@@ -87,7 +87,8 @@ extension Engine {
 
     /// Runs that a trigger started, the newest first, as far back as the store lists.
     package func triggeredRuns() async throws -> [TriggeredRun] {
-        try await self.store.runs(.latest(JournalLimits.runsPerListing))
+        let subjects = try await self.store.alertSubjects()
+        return try await self.store.runs(.latest(JournalLimits.runsPerListing))
             .filter { $0.requestedBy == Self.watchName.text }
             .map { summary in
                 let isOver = summary.outcome != nil || summary.state == RunState.stopped.rawValue
@@ -98,6 +99,7 @@ extension Engine {
                     ended: isOver ? Instant(milliseconds: summary.updatedAt) : nil,
                     outcome: summary.outcome.flatMap { RunOutcome(rawValue: $0) }
                 )
+                run.subject = subjects[summary.id]
                 run.isWaiting = summary.state == RunState.waitingForApproval.rawValue
                 return run
             }

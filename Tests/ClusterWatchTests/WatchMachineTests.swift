@@ -120,7 +120,7 @@ import Testing
             }
         )
         let after = machine.handle(
-            .startFailed(runbook: "heal", reason: "the disk is full", at: Instant(milliseconds: 22_000))
+            .startFailed(runbook: "heal", subject: nil, reason: "the disk is full", at: Instant(milliseconds: 22_000))
         )
         #expect(
             after.contains {

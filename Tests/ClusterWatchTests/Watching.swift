@@ -19,6 +19,7 @@ struct Watching {
     private(set) var notes: [WatchNote] = []
     private(set) var decided: [Decision] = []
     private(set) var looks: [(node: NodeName, at: Instant)] = []
+    private(set) var answered: [(number: Int64, text: String)] = []
     private var runs = 0
 
     static let silence: [String: Fact] = ["problem": .string("timed out")]
@@ -106,7 +107,15 @@ struct Watching {
             case .start(let launch):
                 self.launches.append(launch)
                 self.runs += 1
-                self.send(.runBegan(runbook: launch.plan.runbook, self.run(self.runs), at: self.now))
+                self.send(
+                    .runBegan(
+                        self.run(self.runs),
+                        runbook: launch.plan.runbook,
+                        subject: launch.alert?.alert.subject,
+                        at: self.now
+                    )
+                )
+            case .answer(let numbers, let text): self.answered += numbers.map { ($0, text) }
             case .tell(let notice): self.told.append(notice.message)
             case .note(let note): self.notes.append(note)
             case .decided(let decision): self.decided.append(decision)

@@ -160,9 +160,9 @@ import Testing
         try RawSQLite.execute("PRAGMA user_version = 99", at: place.database)
         for mode in [RunStore.Mode.engine, .readOnly] {
             let error = #expect(throws: StoreError.self) { try place.open(mode) }
-            #expect(error?.code == .schemaTooNew(found: 99, known: 1))
+            #expect(error?.code == .schemaTooNew(found: 99, known: 2))
         }
-        try RawSQLite.execute("PRAGMA user_version = 1", at: place.database)
+        try RawSQLite.execute("PRAGMA user_version = 2", at: place.database)
         #expect(try place.open().term == 2)
     }
 

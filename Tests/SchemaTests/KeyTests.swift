@@ -76,6 +76,8 @@ import Testing
             ("node_ssh", "ssh: { jump_hosts: { j: { ?, address: a } } }"),
             ("ssh", "ssh: { ? }"), ("commands", "services: { s: { ? } }"), ("person", "people: [{ ?, name: a }]"),
             ("monitoring", "monitoring: { ? }"), ("watch", "watch: { ? }"), ("ask", "watch: { ask: { ? } }"),
+            ("limit", "watch: { limit: { ? } }"), ("brake", "watch: { brake: { ? } }"),
+            ("http", "http: { ?, listen: l }"), ("http_key", "http: { listen: l, alertmanager: { ?, token: t } }"),
             ("store", "store: { ?, folder: f }"), ("security", "security: { ? }"),
             ("notifications", "notifications: { ? }"), ("mail", "notifications: { smtp: { ?, host: h } }"),
             ("smtp_channel", "notifications: { channels: { a: { ?, kind: smtp, host: h } } }"),

@@ -30,7 +30,10 @@ import Testing
         owner: somebody
         parameters: { mode: { type: enum, values: [a, b], default: a }, token: { type: secret } }
         targets: { ensemble: { role: zookeeper, datacenter: north }, named: { nodes: [a, b] } }
-        triggers: [{ condition: size(ensemble) < 2, for: 30s, cooldown: 1h, limit: 2 per 24h }]
+        triggers:
+          - { condition: size(ensemble) < 2, for: 30s, cooldown: 1h, limit: 2 per 24h }
+          - { alert: Down, labels: { severity: critical }, parameters: { mode: what }, cooldown: 1m, limit: 2 per 1h }
+          - { webhook: told, parameters: { mode: what } }
         autonomy: approve
         mass_failure: true
         fresh: 10s

@@ -10,12 +10,13 @@ import Testing
 @Suite struct ConfigurationPageTests {
     static let environment = [
         "STATE_FOLDER": "/var/lib/selfheal", "SMTP_PASSWORD": "not shown",
-        "SLACK_URL": "https://chat.example.com/not-shown",
+        "SLACK_URL": "https://chat.example.com/not-shown", "ALERT_TOKEN": "4f1e7c0a55b9e2d3",
+        "SHORT_TOKEN": "secret",
     ]
 
     // Goal: a page shows the mistake that it explains, and its fix is one.
     // Method: load the first example of every page of this module, then the one behind the fix.
-    @Test(arguments: Array(UInt16(500)...529) + Array(532...537))
+    @Test(arguments: Array(UInt16(500)...529) + Array(532...537) + Array(540...543))
     func `a page's example gives its diagnostic, and its fix gives none`(
         number: UInt16
     ) throws {

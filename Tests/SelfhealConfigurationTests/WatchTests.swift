@@ -25,6 +25,8 @@ import Testing
                   cooldown: 20m
                   concurrent_runs: 1
                   panic_threshold: 50
+                  limit: { runs: 7, within: 30m }
+                  brake: { ask_after: 3, refuse_after: 4, within: 2h }
                 """
         )
         #expect(loaded.diagnostics == [])
@@ -40,6 +42,11 @@ import Testing
         expected.cooldown = .minutes(20)
         expected.concurrentRuns = 1
         expected.panicThreshold = 50
+        expected.limit = 7
+        expected.limitWindow = .minutes(30)
+        expected.startsBeforeAsking = 3
+        expected.startsBeforeRefusing = 4
+        expected.brakeWindow = .minutes(120)
         #expect(configuration.watch == expected)
         #expect(configuration.watchedRunbooks.map(\.value) == ["/etc/selfheal/books/a.yaml", "/srv/b.yaml"])
         #expect(Loaded.withCluster("").configuration?.watch == WatchSettings())
@@ -61,10 +68,35 @@ import Testing
         ("monitoring: { interval: 5s, interval_seconds: ❶5❶ }", 522), ("monitoring: { down_after: ❶0❶ }", 106),
         ("watch: { ask: { from: [❶sre❶] } }", 535), ("watch: { ask: { from: [❶'role:sre'❶] } }", 536),
         ("watch: { channels: [❶pager❶] }", 537), ("watch: { cooldown: ❶-5s❶ }", 533),
+        ("watch: { limit: { runs: ❶1001❶ } }", 106), ("watch: { brake: { refuse_after: ❶0❶ } }", 106),
+        ("http: { listen: ❶localhost:80❶ }", 540), ("http: { listen: ❶'127.0.0.1'❶ }", 540),
+        ("http: { listen: ❶'127.0.0.256:80'❶ }", 540), ("http: { listen: ❶'[::1:80'❶ }", 540),
+        ("http: { listen: '127.0.0.1:80', webhooks: { a: ❶{}❶ } }", 541),
+        ("http: { listen: ❶'0.0.0.0:80'❶ }", 542),
     ])
     func `a mistake is named at its place`(text: String, code: UInt16) {
         let loaded = Loaded.withCluster(Self.people + Self.channels + text)
         #expect(loaded.diagnostics.map(\.code.number) == [code])
         #expect(loaded.diagnostics.map(\.span) == [loaded.source["❶"]])
+    }
+
+    @Test func `whom the service believes is kept, and never shown`() throws {
+        let loaded = Loaded.withCluster(
+            """
+            http:
+              listen: "[::1]:9480"
+              alertmanager: { token: "${TOKEN}" }
+              webhooks: { told: { signing_key: "${KEY}" } }
+            """,
+            environment: ["TOKEN": "0123456789abcdef", "KEY": "fedcba9876543210"]
+        )
+        #expect(loaded.diagnostics == [])
+        let http = try #require(loaded.configuration?.http)
+        #expect(http.address == "::1")
+        #expect(http.port == 9_480)
+        #expect(http.alertmanager == .token(Secret("0123456789abcdef")))
+        #expect(http.webhooks == [HTTPSettings.Webhook(name: "told", key: .signature(Secret("fedcba9876543210")))])
+        #expect(!"\(http)".contains("0123"))
+        #expect(Loaded.withCluster("").configuration?.http == nil)
     }
 }

@@ -48,7 +48,8 @@ struct Serve: AsyncParsableCommand {
             Terminal.say(error.message)
             throw ExitCode.weFailed
         }
-        let signals = self.endOnSignals()
+        let manager = ServiceManager(environment: Environment.all, process: getpid())
+        let signals = self.endOnSignals(manager)
         defer { withExtendedLifetime(signals) {} }
         let log = ServiceLog(format: self.format)
         let daemon = WatchDaemon(
@@ -57,7 +58,8 @@ struct Serve: AsyncParsableCommand {
             surroundings: WatchDaemon.Surroundings(
                 log: { log.write($0) },
                 observer: { ServiceObserver(run: $0, log: log) },
-                nextRun: { RunNaming.fresh() }
+                nextRun: { RunNaming.fresh() },
+                manager: manager
             )
         )
         self.sayWhatIsWatched(configuration, runbooks)
@@ -138,11 +140,12 @@ struct Serve: AsyncParsableCommand {
     }
 
     /// The journal is on disk before anything is done, so the end may come at any moment, and is the same as a crash.
-    private func endOnSignals() -> [any DispatchSourceSignal] {
+    private func endOnSignals(_ manager: ServiceManager) -> [any DispatchSourceSignal] {
         [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number)
             source.setEventHandler {
+                manager.say("STOPPING=1")
                 Terminal.say(
                     "the watch ends; runs that have not ended are taken up by the next 'selfheal serve' or 'selfheal resume'"
                 )

@@ -1,0 +1,160 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import RunCore
+import RunPlan
+import RunPorts
+import RunTestSupport
+import RunVocabulary
+import RunbookSource
+import RunbookYAML
+import SelfhealConfiguration
+import SelfhealDaemon
+import SelfhealEngine
+import Synchronization
+
+/// A daemon in this process, over a store of its own and on a port that the system chose.
+final class Service: Sendable {
+    struct NotHappened: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private struct Silent: RunObserver {
+        func happened(_ event: RunEvent, in run: RunID) {}
+        func decided(_ effect: RunEffect, at moment: Instant, in run: RunID) {}
+        func printed(_ output: CommandOutput, in run: RunID) {}
+    }
+
+    static let token = "0123456789abcdef0123"
+    static let signingKey = "fedcba9876543210fedc"
+
+    let engine: Engine
+    let port: Int
+    private let task: Task<Void, any Error>
+    private let journal: Journal
+
+    private final class Journal: Sendable {
+        let lines = Mutex<[LogEntry]>([])
+    }
+
+    static func folder() throws -> String {
+        let folder = "/tmp/selfheal-service-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    static func configuration(_ folder: String, watch: String = "") throws -> SelfhealConfiguration {
+        let text = """
+            cluster: { name: test, kafka_brokers: [{ name: k1, host: 127.0.0.1, port: 1 }] }
+            store: { folder: "\(folder)/store" }
+            monitoring: { interval: 1s, timeout: 500ms }
+            watch:
+              brake: { ask_after: 1000, refuse_after: 1000 }
+              limit: { runs: 1000 }
+              concurrent_runs: 100
+              \(watch)
+            """
+        let document = YAMLDocument.parse(SourceFile(path: "selfheal.yaml", text: text), features: .configuration)
+        let loaded = SelfhealConfiguration.load(document, environment: [:], baseFolder: folder)
+        guard var configuration = loaded.configuration else {
+            throw NotHappened(description: "\(loaded.diagnostics)")
+        }
+        configuration.http = HTTPSettings(
+            address: "127.0.0.1",
+            port: 0,
+            webhooks: [
+                HTTPSettings.Webhook(name: "told", key: .token(Secret(self.token))),
+                HTTPSettings.Webhook(name: "signed", key: .signature(Secret(self.signingKey))),
+            ]
+        )
+        return configuration
+    }
+
+    /// Writes what the alert is about into a ledger, one line for each time that it runs.
+    static func runbook(_ folder: String) throws -> WatchDaemon.Runbook {
+        let text = """
+            runbook: write_down
+            parameters:
+              event: { type: string, default: none }
+            triggers:
+              - alert: Down
+                parameters: { event: event_id }
+                cooldown: 0s
+              - webhook: told
+                parameters: { event: event_id }
+                cooldown: 0s
+              - webhook: signed
+                parameters: { event: event_id }
+                cooldown: 0s
+            autonomy: automatic
+            steps:
+              - id: write
+                run:
+                  local: true
+                  script: echo "$EVENT" >>'\(folder)/ledger'
+                  env: { EVENT: "${{ parameters.event }}" }
+                  effect: changes
+                timeout: 1m
+            """
+        let plan = try PlanFixture.plan(text)
+        return WatchDaemon.Runbook(plan: plan, parameters: ["event": .string("none")], source: text)
+    }
+
+    static func ledger(_ folder: String) -> [String] {
+        let text = (try? String(contentsOfFile: "\(folder)/ledger", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map(String.init).sorted()
+    }
+
+    init(_ folder: String, watch: String = "") async throws {
+        let engine = try Engine.open(try Self.configuration(folder, watch: watch))
+        let journal = Journal()
+        let names = Mutex(0)
+        let life = UUID().uuidString.prefix(6).lowercased()
+        let daemon = WatchDaemon(
+            engine: engine,
+            runbooks: [try Self.runbook(folder)],
+            surroundings: WatchDaemon.Surroundings(
+                log: { entry in journal.lines.withLock { $0.append(entry) } },
+                observer: { _ in Silent() },
+                nextRun: {
+                    let number = names.withLock { count in
+                        count += 1
+                        return count
+                    }
+                    return RunID("\(life)-\(number)")
+                }
+            )
+        )
+        self.engine = engine
+        self.journal = journal
+        self.task = Task { try await daemon.run() }
+        let words = try await Self.wait("listens") {
+            journal.lines.withLock { lines in lines.first { $0.event == "listening" }?.message }
+        }
+        self.port = words.split(separator: " ").last.flatMap { Int($0) } ?? 0
+    }
+
+    var events: [String] {
+        self.journal.lines.withLock { $0.map(\.event) }
+    }
+
+    /// Looks again until it is so; fails after far longer than it should take.
+    static func wait<Value>(_ what: String, _ body: () async throws -> Value?) async throws -> Value {
+        let end = ContinuousClock.now + .seconds(120)
+        while ContinuousClock.now < end {
+            if let value = try await body() {
+                return value
+            }
+            await Task.yield()
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw NotHappened(description: "it never was so that it \(what)")
+    }
+
+    func stop() async {
+        self.task.cancel()
+        _ = await self.task.result
+        await self.engine.close()
+    }
+}
