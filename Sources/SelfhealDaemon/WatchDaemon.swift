@@ -103,7 +103,7 @@ package struct WatchDaemon: Sendable {
             reading.looked = now
         }
         let desk = self.desk
-        let server = try self.serve(desk)
+        let server = try await self.serve(desk)
         await withDiscardingTaskGroup { work in
             for summary in unfinished where summary.state != RunState.stopped.rawValue {
                 self.log(
@@ -157,13 +157,15 @@ package struct WatchDaemon: Sendable {
         }
     }
 
-    private func serve(_ desk: ServiceDesk?) throws(EngineError) -> HTTPServer? {
+    private func serve(_ desk: ServiceDesk?) async throws(EngineError) -> HTTPServer? {
         guard let desk else {
             return nil
         }
         let settings = desk.settings
         do {
-            let server = try HTTPServer.start(address: settings.address, port: settings.port) { await desk.answer($0) }
+            let server = try await HTTPServer.start(address: settings.address, port: settings.port) {
+                await desk.answer($0)
+            }
             self.log(.info, "listening", "listening on \(settings.address), port \(server.port)")
             return server
         } catch {
