@@ -19,7 +19,9 @@ struct GuardRails {
 
     /// What asks for a start.
     struct Cause: Hashable {
-        /// What it is about, when it is an alert: of two subjects one does not hold up the other. A condition is about all of its runbook.
+        /// What it is about, when it is an alert.
+        ///
+        /// Of two subjects one does not hold up the other; a condition is about all of its runbook.
         var subject: String?
         var cooldown: Milliseconds?
         var limit: Int?

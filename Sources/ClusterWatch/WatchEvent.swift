@@ -28,7 +28,8 @@ package enum WatchEvent: Hashable, Sendable {
     package var moment: Instant {
         switch self {
         case .began(let at), .clockReached(let at), .looked(_, let at), .alerted(_, let at),
-            .resolved(_, let at), .runBegan(_, _, _, let at), .startFailed(_, _, _, let at), .runWaits(_, _, let at), .runEnded(_, _, let at), .froze(_, let at),
+            .resolved(_, let at), .runBegan(_, _, _, let at), .startFailed(_, _, _, let at), .runWaits(_, _, let at),
+            .runEnded(_, _, let at), .froze(_, let at),
             .thawed(_, let at):
             at
         }

@@ -103,7 +103,11 @@ extension WatchMachine {
         case .observe:
             let text = "'autonomy: observe' tells people and starts nothing"
             self.answer(waiting, .observed, "\(reason); \(text)")
-            self.tell(runbook.plan.severity, runbook.name, "'\(runbook.name)' would start: \(reason). It only observes.")
+            self.tell(
+                runbook.plan.severity,
+                runbook.name,
+                "'\(runbook.name)' would start: \(reason). It only observes."
+            )
             return false
         case .refuse(let why):
             self.answer(waiting, .refused, "\(reason); \(why)")

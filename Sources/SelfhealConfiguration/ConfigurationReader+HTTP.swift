@@ -73,10 +73,12 @@ extension ConfigurationReader {
             return isSix ? (String(address), port) : nil
         }
         let parts = address.split(separator: ".", omittingEmptySubsequences: false)
-        let isFour = parts.count == 4 && parts.allSatisfy { part in
-            (1...3).contains(part.utf8.count) && part.utf8.allSatisfy { (48...57).contains($0) }
-                && Int(part).map { $0 < 256 } ?? false
-        }
+        let isFour =
+            parts.count == 4
+            && parts.allSatisfy { part in
+                (1...3).contains(part.utf8.count) && part.utf8.allSatisfy { (48...57).contains($0) }
+                    && Int(part).map { $0 < 256 } ?? false
+            }
         return isFour ? (String(address), port) : nil
     }
 

@@ -7,6 +7,7 @@ import Notifications
 import RunVocabulary
 import SelfhealConfiguration
 import SelfhealEngine
+import WorldAdapters
 
 /// What the daemon says to those who ask over HTTP, and what it takes from them.
 ///

@@ -272,7 +272,11 @@ package struct WatchDaemon: Sendable {
         do {
             try await self.engine.answer(alerts, text)
         } catch {
-            self.log(.error, "store", "what became of an alert cannot be written down: \(EngineError(describing: error))")
+            self.log(
+                .error,
+                "store",
+                "what became of an alert cannot be written down: \(EngineError(describing: error))"
+            )
         }
     }
 

@@ -93,11 +93,15 @@ package final class WatchMetrics: Sendable {
     }
 
     func attempted(_ effect: EffectClass, on node: NodeName?) {
-        self.state.withLock { $0.attempts[Recovery(node: node?.text ?? "engine", action: effect.rawValue), default: 0] += 1 }
+        self.state.withLock {
+            $0.attempts[Recovery(node: node?.text ?? "engine", action: effect.rawValue), default: 0] += 1
+        }
     }
 
     func succeeded(_ effect: EffectClass, on node: NodeName?) {
-        self.state.withLock { $0.successes[Recovery(node: node?.text ?? "engine", action: effect.rawValue), default: 0] += 1 }
+        self.state.withLock {
+            $0.successes[Recovery(node: node?.text ?? "engine", action: effect.rawValue), default: 0] += 1
+        }
     }
 
     func ended(_ runbook: String, _ outcome: RunOutcome?) {
@@ -153,8 +157,18 @@ package final class WatchMetrics: Sendable {
                 )
             }
         }
-        Self.recoveries("kafka_healing_recovery_attempts_total", "Commands begun that change the world.", state.attempts, &page)
-        Self.recoveries("kafka_healing_recovery_success_total", "Of these, those that ended well.", state.successes, &page)
+        Self.recoveries(
+            "kafka_healing_recovery_attempts_total",
+            "Commands begun that change the world.",
+            state.attempts,
+            &page
+        )
+        Self.recoveries(
+            "kafka_healing_recovery_success_total",
+            "Of these, those that ended well.",
+            state.successes,
+            &page
+        )
         page.one("kafka_healing_active_monitors", "gauge", "Nodes that are looked at.", Double(self.nodes.count))
         page.one("kafka_healing_memory_usage_bytes", "gauge", "Memory that the daemon holds.", Self.memory())
         Self.others(state, moment, &page)
@@ -173,7 +187,12 @@ package final class WatchMetrics: Sendable {
             page.sample("selfheal_alerts_total", [("result", result.rawValue)], Double(state.alerts[result] ?? 0))
         }
         page.one("selfheal_alerts_waiting", "gauge", "Alerts that nobody has acted upon.", Double(moment.waitingAlerts))
-        page.one("selfheal_notices_total", "counter", "Messages to people about what the watch decides.", Double(state.notices))
+        page.one(
+            "selfheal_notices_total",
+            "counter",
+            "Messages to people about what the watch decides.",
+            Double(state.notices)
+        )
         page.one("selfheal_frozen", "gauge", "1 while nothing may start or change the world.", moment.isFrozen ? 1 : 0)
         page.one(
             "selfheal_heartbeat_timestamp_seconds",

@@ -5,6 +5,7 @@ package import ClusterWatch
 import RunJournal
 import RunPlan
 package import RunVocabulary
+import WorldAdapters
 
 /// What was sent to us, on disk.
 extension Engine {

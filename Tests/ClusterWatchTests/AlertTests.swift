@@ -78,7 +78,9 @@ import Testing
     @Test func `two subjects run beside each other, the same one after itself`() throws {
         var watching = Self.watching(try Self.plan()) { $0.cooldown = .minutes(1) }
         let (one, two) = (Self.alert("k1"), Self.alert("k2"))
-        watching.send(.alerted([Self.accepted(1, one), Self.accepted(2, two), Self.accepted(3, one)], at: watching.now))
+        watching.send(
+            .alerted([Self.accepted(1, one), Self.accepted(2, two), Self.accepted(3, one)], at: watching.now)
+        )
         #expect(watching.launches.compactMap { $0.alert?.number } == [1, 2])
         #expect(watching.machine.waitingAlerts == 1)
         watching.end(1)
@@ -182,7 +184,9 @@ import Testing
 
     @Test func `what is deep, long or much costs little`() {
         let deep = String(repeating: "[", count: 100_000)
-        let many = Array(repeating: #"{"status":"firing","labels":{"alertname":"A"}}"#, count: 1_001).joined(separator: ",")
+        let many = Array(repeating: #"{"status":"firing","labels":{"alertname":"A"}}"#, count: 1_001).joined(
+            separator: ","
+        )
         let wide = (0..<70).map { #""l\#($0)":"v""# }.joined(separator: ",")
         let long = String(repeating: "x", count: 5_000)
         for text in [

@@ -17,7 +17,9 @@ import Testing
         #expect(first == [1, 2, nil])
         await store.close()
         let again = try place.open()
-        let second = try await again.takeAlerts([Self.row("a"), Self.row("a", runbook: "tell"), Self.row("a", began: "2")])
+        let second = try await again.takeAlerts([
+            Self.row("a"), Self.row("a", runbook: "tell"), Self.row("a", began: "2"),
+        ])
         #expect(second.map { $0 == nil } == [true, false, false])
         #expect(try await again.waitingAlerts().map(\.row.subject) == ["a", "b", "a", "a"])
         await again.close()

@@ -118,12 +118,11 @@ final class Service: Sendable {
                 log: { entry in journal.lines.withLock { $0.append(entry) } },
                 observer: { _ in Silent() },
                 nextRun: {
-                    RunID(
-                        "\(life)-\(names.withLock { number in
-                            number += 1
-                            return number
-                        })"
-                    )
+                    let number = names.withLock { count in
+                        count += 1
+                        return count
+                    }
+                    return RunID("\(life)-\(number)")
                 }
             )
         )
