@@ -134,7 +134,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
             self.wait(self.limits.requestTime, context)
         }
         self.phase = .reading(head, body: ByteBuffer())
-        self.isLast = !head.isKeepAlive || head.version < .http1_1 || head.headers.contains(name: "upgrade")
+        self.isLast = !head.isKeepAlive || head.version != .http1_1 || head.headers.contains(name: "upgrade")
         let length = head.headers["content-length"].first.flatMap { Int($0) } ?? 0
         if let (status, message) = self.complaint(head) {
             self.refuse(status, message, context)
