@@ -25,7 +25,9 @@ struct GuardedChannel: HTTPChannelHandler {
         self.connections = connections
         self.responder = { request, writer, _ in
             let answer = await handler(try await Self.read(request, limits))
-            try await writer.write(answer, to: request.method)
+            // An answer to HEAD has the head alone.
+            let body = request.method == .head ? [] : answer.body
+            try await writer.write(response: answer.head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
         }
     }
 
@@ -73,19 +75,17 @@ struct GuardedChannel: HTTPChannelHandler {
     }
 }
 
-extension ResponseWriter {
-    /// An answer to HEAD has the head alone.
-    fileprivate consuming func write(_ answer: HTTPAnswer, to method: HTTPTypes.HTTPRequest.Method) async throws {
-        var head = HTTPResponse(status: HTTPResponse.Status(code: answer.status))
-        head.headerFields[.contentType] = answer.contentType
-        head.headerFields[.contentLength] = String(answer.body.count)
-        for header in answer.headers {
+extension HTTPAnswer {
+    fileprivate var head: HTTPResponse {
+        var head = HTTPResponse(status: HTTPResponse.Status(code: self.status))
+        head.headerFields[.contentType] = self.contentType
+        head.headerFields[.contentLength] = String(self.body.count)
+        for header in self.headers {
             if let name = HTTPField.Name(header.name) {
                 head.headerFields.append(HTTPField(name: name, value: header.value))
             }
         }
-        let body = method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
-        try await self.write(response: head, body: body)
+        return head
     }
 }
 

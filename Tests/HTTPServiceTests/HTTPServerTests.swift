@@ -5,7 +5,7 @@ import HTTPService
 import TestSupport
 import Testing
 
-@Suite struct HTTPServerTests {
+@Suite(.serialized) struct HTTPServerTests {
     private static let get = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
 
     @Test func `requests on one connection are answered one after the other`() async throws {
