@@ -82,6 +82,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
                 "a request has at most \(self.limits.headBytes) bytes of headers, and at most \(self.limits.headers) of them",
                 context
             )
+        // More of what the parser gave up on, of which we hear, or have heard, when its turn comes.
+        case (_, is ByteToMessageDecoderError): break
         case (_, is HTTPParserError): self.refuse(400, "this is no request of HTTP/1.1", context)
         default: context.close(promise: nil)
         }
