@@ -210,7 +210,7 @@ package struct WatchMachine: Hashable, Sendable {
             settings: self.settings,
             freeze: self.freeze,
             runs: self.runs,
-            starting: self.starting.count,
+            starting: self.starting.map(\.runbook),
             health: self.health,
             watched: self.schedule.nodes.count
         )

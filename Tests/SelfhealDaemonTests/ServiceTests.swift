@@ -3,6 +3,7 @@
 
 import ClusterWatch
 import Foundation
+import Glibc
 import Notifications
 import RunVocabulary
 import SelfhealEngine
