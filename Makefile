@@ -5,10 +5,13 @@
 # make bench-fleet     commands over SSH on 20, 200 and 1,000 hosts, beside other clients; PEERS=FOLDER names their programs
 # make torture         kills the engine 200 times while it heals, puts hosts in every trouble, and sends 100,000 odd parameters through each
 #                      shell; goes on where it was stopped
-.PHONY: demo test check build release bench bench-fleet torture format clean
+# make fuzz            drives parser, checker and CEL with libFuzzer for ten minutes; SECONDS=60 for another time
+# make hostile         measures a release build on files that nobody would write on purpose
+.PHONY: demo test check build release bench bench-fleet torture fuzz hostile format clean
 
 SWIFT ?= swift
 CASE ?= quorum
+SECONDS ?= 600
 
 demo: packages-demo
 	$(SWIFT) build --product selfheal
@@ -42,11 +45,19 @@ torture: packages-test
 	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^CommandReceiptsTests\.ParameterTests'
 	scripts/torture 200 --hosts 20 --records both --folder .build/torture
 
+fuzz: packages-build
+	scripts/fuzz $(SECONDS)
+
+hostile: release
+	$(SWIFT) build --configuration release --static-swift-stdlib --scratch-path .build-release --product RunbookFuzzer
+	.build-release/release/RunbookFuzzer --corpus .build-release/hostile
+	scripts/hostile .build-release/release/selfheal .build-release/hostile
+
 format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks Fuzzing
 
 clean:
-	rm -rf .build .build-release
+	rm -rf .build .build-release .build-fuzz
 
 # Spelled out: make looks for no pattern rule behind a phony target.
 .PHONY: packages-build packages-demo packages-test

@@ -93,6 +93,7 @@ let package = Package(
             ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunSimulator", "CELExpressions"]
         ),
 
+        pure("RunReplay", ["RunVocabulary", "RunPlan", "RunCore"]),
         pure("RunVerifier", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
 
         // Ports: what the executor needs and the world implements.
@@ -186,8 +187,8 @@ let package = Package(
             name: "selfheal",
             dependencies: [
                 "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan",
-                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunPorts", "RunExecutor", "RunJournal",
-                "ControlSocket", "Notifications",
+                "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunReplay", "RunPorts", "RunExecutor",
+                "RunJournal", "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
                 "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
                 "LanguageServer", "ClusterWatch", "SelfhealDaemon",
@@ -211,8 +212,8 @@ let package = Package(
         .executableTarget(
             name: "AuthoringBenchmark",
             dependencies: [
-                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunbookEditor",
-                "LanguageServer",
+                "RunVocabulary", "RunPlan", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler",
+                "RunbookEditor", "LanguageServer",
             ],
             path: "Benchmarks/AuthoringBenchmark",
             swiftSettings: strict
@@ -228,6 +229,21 @@ let package = Package(
             name: "ExpressionBenchmark",
             dependencies: ["CELExpressions"],
             path: "Benchmarks/ExpressionBenchmark",
+            swiftSettings: strict
+        ),
+        // What strangers' bytes go through: replays files, or is driven by libFuzzer (`make fuzz`).
+        .target(
+            name: "HostileCorpus",
+            dependencies: [
+                "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "RunPlan", "CELExpressions",
+            ],
+            path: "Fuzzing/HostileCorpus",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "RunbookFuzzer",
+            dependencies: ["HostileCorpus"],
+            path: "Fuzzing/RunbookFuzzer",
             swiftSettings: strict
         ),
         .executableTarget(
@@ -279,7 +295,10 @@ let package = Package(
         ),
         tests(
             "RunbookEditor",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions"]
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunbookCompiler", "CELExpressions",
+                "HostileCorpus",
+            ]
         ),
         tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
@@ -306,6 +325,7 @@ let package = Package(
                 "RunbookCompiler", "CELExpressions",
             ]
         ),
+        tests("RunReplay", ["RunVocabulary", "RunPlan", "RunCore", "RunExecutor", "RunPorts", "RunTestSupport"]),
         tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport"]),
         tests("Probes", ["CLinux"]),
         tests("ProbeZooKeeper", ["Probes"]),

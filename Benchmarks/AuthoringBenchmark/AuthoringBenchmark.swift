@@ -3,9 +3,11 @@
 
 import Foundation
 import LanguageServer
+import RunPlan
 import RunVocabulary
 import RunbookCompiler
 import RunbookEditor
+import RunbookLanguage
 import RunbookSource
 import RunbookYAML
 
@@ -15,16 +17,21 @@ import Glibc
 
 /// What an author waits for: a check of a whole runbook, and the answer to a key press in an editor.
 ///
-/// `check FILE ROUNDS` and `press FILE ROUNDS` print one JSON line with the median and the worst CPU time in milliseconds.
+/// `check FILE ROUNDS` and `press FILE ROUNDS` print one JSON line with the median and the worst CPU time in milliseconds, `phases FILE ROUNDS`
+/// one with what each phase of a check takes, in microseconds for each step.
 @main enum AuthoringBenchmark {
     static func main() throws {
         let words = Array(CommandLine.arguments.dropFirst())
-        guard words.count == 3, let rounds = Int(words[2]), rounds > 0, ["check", "press"].contains(words[0]) else {
-            print("usage: AuthoringBenchmark check|press FILE ROUNDS")
+        guard words.count == 3, let rounds = Int(words[2]), rounds > 0, ["check", "press", "phases"].contains(words[0])
+        else {
+            print("usage: AuthoringBenchmark check|press|phases FILE ROUNDS")
             exit(2)
         }
         let bytes = try Array(Data(contentsOf: URL(filePath: words[1])))
         let steps = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\n  - id: ").count - 1
+        guard words[0] != "phases" else {
+            return self.phases(bytes, rounds, steps: max(steps, 1))
+        }
         var times = words[0] == "check" ? self.check(bytes, rounds) : try self.press(bytes, rounds)
         times.sort()
         print(
@@ -42,6 +49,38 @@ import Glibc
                 precondition(!diagnostics.hasErrors, "the runbook is right: \(diagnostics.first?.message ?? "")")
             }
         }
+    }
+
+    /// What each phase takes by itself, and what is left of the whole: merging, sorting, and taking everything apart.
+    private static func phases(_ bytes: [UInt8], _ rounds: Int, steps: Int) {
+        var times: [String: [Double]] = [:]
+        for _ in 0..<rounds {
+            var document: YAMLDocument?
+            let yaml = self.milliseconds { document = YAMLDocument.parse(path: "runbook.yaml", bytes: bytes) }
+            guard let root = document?.root else {
+                fatalError("the runbook is YAML")
+            }
+            var syntax: RunbookSyntax?
+            let shape = self.milliseconds { syntax = RunbookParser.parse(root).syntax }
+            guard let syntax else {
+                fatalError("the runbook has a syntax tree")
+            }
+            var plan: (plan: Plan?, diagnostics: [Diagnostic])?
+            let meaning = self.milliseconds { plan = RunbookCompiler.compile(syntax, path: "runbook.yaml") }
+            precondition(plan?.plan != nil, "the runbook is right")
+            let whole = self.check(bytes, 1)[0]
+            let rest = whole - yaml - shape - meaning
+            for (name, time) in [
+                ("yaml", yaml), ("syntax", shape), ("plan", meaning), ("rest", rest), ("whole", whole),
+            ] {
+                times[name, default: []].append(time)
+            }
+        }
+        let figures = ["yaml", "syntax", "plan", "rest", "whole"].map { name in
+            let sorted = (times[name] ?? []).sorted()
+            return "\"\(name)\": \(self.text(sorted[sorted.count / 2] * 1_000 / Double(steps)))"
+        }
+        print("{\"phases\": \(steps), \(figures.joined(separator: ", "))}")
     }
 
     /// From the message of an editor to the diagnostics that it is told.

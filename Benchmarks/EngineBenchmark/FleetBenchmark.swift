@@ -63,14 +63,14 @@ struct FleetBenchmark: Sendable {
         if !self.isCold || self.layer != .exchange {
             // The folder of receipts is opened once in a host's life, and not what is measured. Not all at once: on one machine a thousand
             // sshds that begin together keep each other from answering in time.
-            try await self.onAll(atOnce: 64) { node in try await self.once(-1, node, client, runner) }
+            try await self.onAll(client, atOnce: 64) { node in try await self.once(-1, node, client, runner) }
         }
         let ready = Moment.now
         let times = Mutex<[Double]>([])
         if self.layer == .run {
             try await RunOnFleet(benchmark: self, runner: runner, folder: folder).carryOut()
         } else {
-            try await self.onAll { node in
+            try await self.onAll(client) { node in
                 for number in 0..<self.repetitions {
                     let start = Moment.now
                     try await self.once(number, node, client, runner)
@@ -84,7 +84,9 @@ struct FleetBenchmark: Sendable {
         return self.line(begin, ready, end, times.withLock { $0.sorted() })
     }
 
+    /// The tasks run where the connections are driven, as those of a command runner do.
     private func onAll(
+        _ client: SSHClient,
         atOnce limit: Int = .max,
         _ body: @escaping @Sendable (Node) async throws -> Void
     ) async throws {
@@ -93,7 +95,7 @@ struct FleetBenchmark: Sendable {
                 if index >= limit {
                     try await group.next()
                 }
-                group.addTask { try await body(node) }
+                group.addTask(executorPreference: client.executor) { try await body(node) }
             }
             try await group.waitForAll()
         }

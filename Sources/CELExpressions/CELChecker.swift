@@ -7,7 +7,9 @@
 /// `error`, which fits everywhere, so one mistake gives one problem.
 struct CELChecker {
     let environment: CELEnvironment
-    private let text: [UInt8]
+    /// Whether looking for `a.b` as one name can succeed at all.
+    private let hasQualifiedNames: Bool
+    private let text: String
     private(set) var problems: [CELProblem] = []
     /// The types of macro variables by slot.
     var slots: [CELType]
@@ -16,7 +18,8 @@ struct CELChecker {
 
     init(environment: CELEnvironment, text: String, slotCount: Int) {
         self.environment = environment
-        self.text = Array(text.utf8)
+        self.hasQualifiedNames = environment.variables.keys.contains { $0.utf8.contains(UInt8(ascii: ".")) }
+        self.text = text
         self.slots = Array(repeating: .error, count: slotCount)
     }
 
@@ -28,6 +31,9 @@ struct CELChecker {
                 "'\(self.snippet(root.range))' is \(type.resolved), but \(expected) is needed",
                 at: root.range
             )
+        }
+        guard !self.problems.isEmpty else {
+            return (type.resolved, [])
         }
         let sorted = self.problems.enumerated().sorted {
             ($0.element.range.lowerBound, $0.offset) < ($1.element.range.lowerBound, $1.offset)
@@ -48,13 +54,13 @@ struct CELChecker {
         return .error
     }
 
-    func snippetBytes(_ range: Range<Int>) -> ArraySlice<UInt8> {
-        self.text[range]
+    func snippetBytes(_ range: Range<Int>) -> [UInt8] {
+        Array(self.text.utf8.dropFirst(range.lowerBound).prefix(range.count))
     }
 
     /// A part of the expression, short enough for a message.
     func snippet(_ range: Range<Int>) -> String {
-        let text = String(decoding: self.text[range], as: UTF8.self)
+        let text = String(decoding: self.snippetBytes(range), as: UTF8.self)
         return text.unicodeScalars.count <= 48 ? text : String(text.prefix(45)) + "…"
     }
 
@@ -123,15 +129,10 @@ struct CELChecker {
 
     /// `a.b.c` is one variable if there is one with that name, else the field `c` of `a.b`.
     private mutating func type(of selection: CELSelection) -> CELType {
-        if let name = selection.qualifiedName {
-            if let type = self.environment.variables[name] {
-                return type
-            }
-            if CELValue.typeNames.contains(name) {
-                return .type
-            }
+        if self.hasQualifiedNames, let name = selection.qualifiedName, let type = self.environment.variables[name] {
+            return type
         }
-        return self.type(ofField: selection)
+        return selection.typeName == nil ? self.type(ofField: selection) : .type
     }
 
     private mutating func typeOfPresence(_ selection: CELSelection) -> CELType {

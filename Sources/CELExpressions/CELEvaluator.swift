@@ -64,13 +64,11 @@ struct CELEvaluator {
     // MARK: Fields and elements
 
     private mutating func select(_ selection: CELSelection) throws(CELEvaluationError) -> CELValue {
-        if let name = selection.qualifiedName {
-            if self.activation.hasQualifiedNames, let value = self.activation[name] {
-                return value
-            }
-            if name.hasPrefix("google."), CELValue.typeNames.contains(name) {
-                return .type(name)
-            }
+        if self.activation.hasQualifiedNames, let name = selection.qualifiedName, let value = self.activation[name] {
+            return value
+        }
+        if let name = selection.typeName {
+            return .type(name)
         }
         let operand = try self.evaluate(selection.operand)
         if case .optional(let content) = operand {

@@ -5,11 +5,36 @@
 ///
 /// Two expressions are equal when their texts are.
 package struct CELExpression: Sendable {
-    package let text: String
+    /// One reference, because expressions are copied more often than they are looked at.
+    private let parsed: Parsed
+
+    private final class Parsed: Sendable {
+        let text: String
+        let root: CELNode
+        let slotCount: Int
+        let references: [CELReference]
+        let names: [String]
+
+        init(text: String, root: CELNode, slotCount: Int) {
+            self.text = text
+            self.root = root
+            self.slotCount = slotCount
+            var references: [CELReference] = []
+            root.collectReferences(into: &references)
+            self.references = references
+            self.names = references.count == 1 ? [references[0].root] : Set(references.map(\.root)).sorted()
+        }
+    }
+
+    package var text: String { self.parsed.text }
     /// The syntax tree.
-    package let root: CELNode
+    package var root: CELNode { self.parsed.root }
     /// How many macro variables are alive at once, at most.
-    let slotCount: Int
+    var slotCount: Int { self.parsed.slotCount }
+
+    private init(text: String, root: CELNode, slotCount: Int) {
+        self.parsed = Parsed(text: text, root: root, slotCount: slotCount)
+    }
 
     /// The expression, or `nil` and at least one problem.
     package static func parse(_ text: String) -> (CELExpression?, [CELProblem]) {
@@ -51,16 +76,10 @@ package struct CELExpression: Sendable {
     }
 
     /// What the expression reads, in the order of the text, with repetitions.
-    package var referencedPaths: [CELReference] {
-        var references: [CELReference] = []
-        self.root.collectReferences(into: &references)
-        return references
-    }
+    package var referencedPaths: [CELReference] { self.parsed.references }
 
     /// The names the expression needs from its environment, sorted.
-    package var freeNames: [String] {
-        Set(self.referencedPaths.map(\.root)).sorted()
-    }
+    package var freeNames: [String] { self.parsed.names }
 
     /// The functions the expression calls, innermost first.
     package var calls: [CELCallSite] {
@@ -72,7 +91,7 @@ package struct CELExpression: Sendable {
 
 extension CELExpression: Hashable {
     package static func == (left: Self, right: Self) -> Bool {
-        left.text == right.text
+        left.parsed === right.parsed || left.text == right.text
     }
 
     package func hash(into hasher: inout Hasher) {

@@ -15,6 +15,7 @@ struct CELLexer {
     }
 
     mutating func run() {
+        self.tokens.reserveCapacity(self.bytes.count / 3 + 2)
         while true {
             self.skipBlanks()
             guard let byte = self.peek() else {
@@ -187,11 +188,9 @@ struct CELLexer {
 
     private mutating func readSymbol() {
         let start = self.position
-        for length in [2, 1] where start + length <= self.bytes.count {
-            if let symbol = CELToken.Symbol(rawValue: self.text(start..<(start + length))) {
-                self.position += length
-                return self.append(.symbol(symbol), from: start)
-            }
+        if let (symbol, length) = CELToken.Symbol.read(self.bytes[start], self.peek(1)) {
+            self.position += length
+            return self.append(.symbol(symbol), from: start)
         }
         let help: String?
         switch self.bytes[start] {

@@ -5,7 +5,7 @@
 ///
 /// A class, because trees are built once, shared by every copy of an expression and walked often.
 package final class CELNode: Sendable {
-    package indirect enum Kind: Sendable {
+    package enum Kind: Sendable {
         case literal(CELValue)
         /// A name that the environment has to know.
         case global(String)
@@ -46,7 +46,24 @@ package final class CELNode: Sendable {
     init(_ kind: Kind, _ range: Range<Int>) {
         self.kind = kind
         self.range = range
-        self.height = 1 + (Self.children(of: kind).lazy.map(\.height).max() ?? 0)
+        self.height = 1 + Self.height(below: kind)
+    }
+
+    /// The height of the highest child, without a list of the children: every node of every expression asks.
+    private static func height(below kind: Kind) -> Int {
+        switch kind {
+        case .literal, .global, .local, .invalid: 0
+        case .select(let selection), .has(let selection), .optionalSelect(let selection): selection.operand.height
+        case .index(let left, let right), .optionalIndex(let left, let right), .binary(_, let left, let right):
+            max(left.height, right.height)
+        case .not(let operand), .negate(let operand), .optionalElement(let operand): operand.height
+        case .bind(let binding): max(binding.value.height, binding.body.height)
+        case .list(let nodes), .all(let nodes), .any(let nodes): nodes.reduce(0) { max($0, $1.height) }
+        case .map(let items): items.reduce(0) { max($0, max($1.key.height, $1.value.height)) }
+        case .conditional(let condition, let yes, let no): max(condition.height, max(yes.height, no.height))
+        case .call(let call): call.arguments.reduce(call.receiver?.height ?? 0) { max($0, $1.height) }
+        case .macro(let macro): max(macro.target.height, max(macro.predicate?.height ?? 0, macro.body?.height ?? 0))
+        }
     }
 
     /// In the order of the text.
@@ -76,18 +93,41 @@ package final class CELSelection: Sendable {
     package let operand: CELNode
     package let field: String
     package let fieldRange: Range<Int>
-    /// The whole chain as a dotted name when it begins with a global: `a.b.c` may be one variable.
-    let qualifiedName: String?
+    /// Whether the chain begins with a global.
+    let isQualified: Bool
+    /// The type that the whole chain names, such as `google.protobuf.Timestamp`.
+    let typeName: String?
 
     init(operand: CELNode, field: String, fieldRange: Range<Int>) {
         self.operand = operand
         self.field = field
         self.fieldRange = fieldRange
-        self.qualifiedName = operand.qualifiedName.map { "\($0).\(field)" }
+        self.isQualified = operand.isQualified
+        let mayBeType = self.isQualified && Self.typeFields.contains(field)
+        let name = mayBeType ? operand.qualifiedName.map { "\($0).\(field)" } : nil
+        self.typeName = name.flatMap { CELValue.typeNames.contains($0) ? $0 : nil }
+    }
+
+    private static let typeFields = Set(
+        CELValue.typeNames.compactMap { $0.split(separator: ".").dropFirst().last.map { String($0) } }
+    )
+
+    /// The whole chain as a dotted name when it begins with a global: `a.b.c` may be one variable.
+    var qualifiedName: String? {
+        self.isQualified ? self.operand.qualifiedName.map { "\($0).\(self.field)" } : nil
     }
 }
 
 extension CELNode {
+    /// Whether it has a ``qualifiedName``.
+    var isQualified: Bool {
+        switch self.kind {
+        case .global: true
+        case .select(let selection): selection.isQualified
+        default: false
+        }
+    }
+
     /// `a.b` for a chain of selections from a global, which may be a dotted variable or function name.
     var qualifiedName: String? {
         switch self.kind {

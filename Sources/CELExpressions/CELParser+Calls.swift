@@ -24,7 +24,7 @@ extension CELParser {
                     isOptional ? .optionalIndex(result, index) : .index(result, index),
                     result.range.lowerBound..<self.previousEnd
                 )
-            case .symbol(.leftBrace) where result.qualifiedName != nil:
+            case .symbol(.leftBrace) where result.isQualified:
                 self.report("'\(self.text(result.range))' cannot be constructed", at: result.range, help: "write a map")
                 return self.invalid(at: result.range)
             default:
@@ -46,7 +46,7 @@ extension CELParser {
             return nil
         }
         _ = self.advance()
-        if !isOptional, self.current.kind == .symbol(.leftParenthesis), token.kind == .identifier(name) {
+        if !isOptional, self.current.isSymbol(.leftParenthesis), token.kind == .identifier(name) {
             return self.parseMethodCall(name, token, on: operand)
         }
         let selection = CELSelection(operand: operand, field: name, fieldRange: token.range)
@@ -79,7 +79,7 @@ extension CELParser {
 
     private mutating func parseMethodCall(_ name: String, _ token: CELToken, on receiver: CELNode) -> CELNode {
         let opening = self.advance()
-        if name == "bind", receiver.qualifiedName == "cel" {
+        if name == "bind", case .global("cel") = receiver.kind {
             return self.parseBinding(token, opening, on: receiver)
         }
         if let macro = CELMacro.Name(rawValue: name) {
@@ -87,7 +87,7 @@ extension CELParser {
         }
         let arguments = self.parseList(closing: .rightParenthesis, opening: opening)
         let range = receiver.range.lowerBound..<self.previousEnd
-        if let namespace = receiver.qualifiedName {
+        if CELStandardFunction.isNamespaced(name), let namespace = receiver.qualifiedName {
             let qualified = "\(namespace).\(name)"
             if CELStandardFunction.named(qualified, isMethod: false) != nil {
                 let nameRange = receiver.range.lowerBound..<token.range.upperBound

@@ -13,7 +13,7 @@ extension CELParser {
             guard parser.accept(.colon) else {
                 parser.reportUnexpected(
                     needed: "':'",
-                    help: parser.current.kind == .symbol(.question)
+                    help: parser.current.isSymbol(.question)
                         ? "put parentheses around the conditional between '?' and ':'"
                         : "a '?' needs a ':' with the other value"
                 )
@@ -38,7 +38,7 @@ extension CELParser {
             case .symbol(.and): self = .and
             case .identifier("in"): self = .binary(.contained)
             case .symbol(let symbol):
-                guard let operation = CELOperator(rawValue: symbol.rawValue) else {
+                guard let operation = symbol.infix else {
                     return nil
                 }
                 self = .binary(operation)
@@ -101,7 +101,7 @@ extension CELParser {
     /// Reads `"!" {"!"} Member | "-" {"-"} Member | Member`.
     private mutating func parseUnary() -> CELNode {
         let first = self.current
-        guard first.kind == .symbol(.not) || first.kind == .symbol(.minus) else {
+        guard first.isSymbol(.not) || first.isSymbol(.minus) else {
             return self.parseMember()
         }
         var starts: [Int] = []
@@ -113,7 +113,7 @@ extension CELParser {
             return self.wrap(self.parseSuffixes(of: number), in: starts, isNegation: true)
         }
         let wrongSign: CELToken.Symbol = first.kind == .symbol(.not) ? .minus : .not
-        if self.current.kind == .symbol(wrongSign) {
+        if self.current.isSymbol(wrongSign) {
             self.report("'!' and '-' cannot be mixed", at: self.current.range, help: "add parentheses")
             return self.parseUnary()
         }
@@ -197,10 +197,10 @@ extension CELParser {
     }
 
     private mutating func refuseOperand(_ token: CELToken) -> CELNode {
-        let help = token.kind == .end ? nil : "a value, a name or '(' can stand here"
+        let help = token.isEnd ? nil : "a value, a name or '(' can stand here"
         self.report(
-            token.kind == .end ? "the expression ends too early" : "unexpected \(self.name(of: token))",
-            at: token.kind == .end ? self.endRange : token.range,
+            token.isEnd ? "the expression ends too early" : "unexpected \(self.name(of: token))",
+            at: token.isEnd ? self.endRange : token.range,
             help: help
         )
         // A closing bracket belongs to somebody else, who would miss it.
@@ -242,7 +242,7 @@ extension CELParser {
             self.report("'\(name)' is a reserved word", at: token.range, help: "it cannot be the name of a value")
             return self.invalid(at: token.range)
         }
-        if self.current.kind == .symbol(.leftParenthesis) {
+        if self.current.isSymbol(.leftParenthesis) {
             return self.parseFunctionCall(name, token)
         }
         if !isRooted, let slot = self.slot(of: name) {
@@ -258,7 +258,7 @@ extension CELParser {
         allowsOptional: Bool = false
     ) -> [CELNode] {
         var elements: [CELNode] = []
-        while self.current.kind != .symbol(closing), self.current.kind != .end {
+        while !self.current.isSymbol(closing), !self.current.isEnd {
             let mark = self.current
             if allowsOptional, self.accept(.question) {
                 let element = self.parseExpression()
@@ -276,7 +276,7 @@ extension CELParser {
 
     private mutating func parseMap(opening: CELToken) -> CELNode {
         var items: [CELMapItem] = []
-        while self.current.kind != .symbol(.rightBrace), self.current.kind != .end {
+        while !self.current.isSymbol(.rightBrace), !self.current.isEnd {
             let isOptional = self.accept(.question)
             let key = self.parseExpression()
             guard self.accept(.colon) else {

@@ -73,14 +73,14 @@ struct CELParser {
 
     mutating func advance() -> CELToken {
         let token = self.current
-        if token.kind != .end {
+        if !token.isEnd {
             self.position += 1
         }
         return token
     }
 
     mutating func accept(_ symbol: CELToken.Symbol) -> Bool {
-        guard self.current.kind == .symbol(symbol) else {
+        guard self.tokens[self.position].isSymbol(symbol) else {
             return false
         }
         self.position += 1
@@ -119,7 +119,7 @@ struct CELParser {
 
     /// What a person would call the token.
     func name(of token: CELToken) -> String {
-        guard token.kind != .end else {
+        guard !token.isEnd else {
             return "the end of the expression"
         }
         let text = self.text(token.range)
@@ -137,7 +137,7 @@ struct CELParser {
 
     private mutating func expectEnd() {
         let token = self.current
-        if token.kind == .end || token.kind == .invalid {
+        if token.isEnd || token.kind == .invalid {
             return
         }
         var help: String?
@@ -159,7 +159,7 @@ struct CELParser {
             return
         }
         let token = self.current
-        if token.kind == .end {
+        if token.isEnd {
             self.report("'\(self.text(opening.range))' is never closed", at: opening.range)
         } else if token.kind != .invalid {
             self.report(

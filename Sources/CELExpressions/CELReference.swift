@@ -6,9 +6,14 @@ package struct CELReference: Hashable, Sendable {
     /// The name and the fields selected from it: `steps.look.results` is `["steps", "look", "results"]`.
     ///
     /// A constant string index counts as a field. The path ends where anything else is done to the value.
-    package let path: [String]
+    package private(set) var path: [String]
     /// Of each component of the path.
-    package let ranges: [Range<Int>]
+    package private(set) var ranges: [Range<Int>]
+
+    fileprivate mutating func append(_ field: String, at range: Range<Int>) {
+        self.path.append(field)
+        self.ranges.append(range)
+    }
 
     package var root: String { self.path[0] }
 
@@ -66,15 +71,17 @@ extension CELNode {
         case .global(let name):
             return CELReference(path: [name], ranges: [self.range])
         case .select(let selection), .has(let selection), .optionalSelect(let selection):
-            guard let base = selection.operand.reference else {
+            guard var base = selection.operand.reference else {
                 return nil
             }
-            return CELReference(path: base.path + [selection.field], ranges: base.ranges + [selection.fieldRange])
+            base.append(selection.field, at: selection.fieldRange)
+            return base
         case .index(let operand, let index), .optionalIndex(let operand, let index):
-            guard case .literal(.string(let key)) = index.kind, let base = operand.reference else {
+            guard case .literal(.string(let key)) = index.kind, var base = operand.reference else {
                 return nil
             }
-            return CELReference(path: base.path + [key], ranges: base.ranges + [index.range])
+            base.append(key, at: index.range)
+            return base
         default:
             return nil
         }

@@ -69,6 +69,17 @@ struct CELStandardFunction: Sendable {
     private static let functions = index(isMethod: false)
     private static let methods = index(isMethod: true)
 
+    /// Whether some function with dots in its name ends with this word, as `math.greatest` does.
+    static func isNamespaced(_ word: String) -> Bool {
+        self.lastWords.contains(word)
+    }
+
+    private static let lastWords = Set(
+        functions.keys.compactMap { name in
+            name.contains(".") ? name.split(separator: ".").last.map { String($0) } : nil
+        }
+    )
+
     private static func index(isMethod: Bool) -> [String: CELStandardFunction] {
         var result: [String: CELStandardFunction] = [:]
         for function in self.all {

@@ -29,7 +29,8 @@ struct CELStringLiteral {
             }
             self.start = start
             self.quote = bytes[index]
-            self.isTriple = bytes[index...].starts(with: [self.quote, self.quote, self.quote])
+            self.isTriple =
+                index + 2 < bytes.count && bytes[index + 1] == self.quote && bytes[index + 2] == self.quote
             self.content = index + (self.isTriple ? 3 : 1)
         }
     }

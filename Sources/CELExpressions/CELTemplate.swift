@@ -52,6 +52,10 @@ package struct CELTemplate: Hashable, Sendable {
 
     /// The template, or `nil` and at least one problem.
     package static func parse(_ text: String) -> (CELTemplate?, [CELProblem]) {
+        // Most words of commands have nothing in them.
+        guard text.utf8.contains(UInt8(ascii: "$")) else {
+            return (CELTemplate(text: text, parts: text.isEmpty ? [] : [.literal(text)]), [])
+        }
         var parser = CELTemplateParser(text)
         let parts = parser.parse()
         guard parser.problems.isEmpty else {

@@ -91,10 +91,7 @@ package struct ReceiptWrapper: Hashable, Sendable {
         program.setOutput(limit: command.outputLimit, forgetting: command.holdsSecrets)
         program.set("h_patience", command.answersWithin.centiseconds)
         program.define(command)
-        program.append(.taking)
-        program.append(.receipt)
-        program.append(.output)
-        program.append(.start)
+        program.append(Self.starting)
         return program.script(running: "h_start", through: self.store)
     }
 
@@ -212,12 +209,12 @@ package struct ReceiptWrapper: Hashable, Sendable {
         program.set("h_lack", lack)
         program.set("h_term", self.term)
         program.set("h_incarnation", self.incarnation?.text ?? "")
-        program.append(.framing)
-        program.append(.processes)
-        program.append(.host)
-        program.append(.store)
+        program.append(Self.prelude)
         return program
     }
+
+    private static let prelude = ShellText([.framing, .processes, .host, .store])
+    private static let starting = ShellText([.taking, .receipt, .output, .start])
 }
 
 /// How many bytes of each stream the caller has already received.

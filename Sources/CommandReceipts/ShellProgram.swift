@@ -5,14 +5,28 @@
 ///
 /// The whole of it stands between two braces. A shell runs nothing of a group whose closing brace has not arrived, so
 /// input cut short by a lost connection starts nothing.
+///
+/// What is the same for every command is made once: one program has some 14 kB, and a fleet gets a thousand of them at once.
 struct ShellProgram {
     /// `$(…)` reads by the block; a shell that reads its program from a pipe itself does so byte by byte.
     private static let launcher = #"sh -c 'eval "$(cat)"' selfheal"#
+    /// What a program has besides its command's words, variables and input, and room for a few of those.
+    private static let usualSize = 20_480
+    private static let beginning = Array("{\nexec 2>/dev/null\n".utf8)
 
-    private var bytes: [UInt8] = Array("{\nexec 2>/dev/null\n".utf8)
+    private var bytes: [UInt8]
+
+    init() {
+        self.bytes = []
+        self.bytes.reserveCapacity(Self.usualSize)
+        self.bytes += Self.beginning
+    }
 
     mutating func set(_ name: String, _ value: String) {
-        self.bytes += Array("\(name)=".utf8) + ShellQuoting.quote(value.utf8) + [UInt8(ascii: "\n")]
+        self.bytes += name.utf8
+        self.bytes.append(UInt8(ascii: "="))
+        self.append(quoting: value.utf8)
+        self.bytes.append(UInt8(ascii: "\n"))
     }
 
     mutating func set(_ name: String, _ value: Int64) {
@@ -32,7 +46,7 @@ struct ShellProgram {
     }
 
     mutating func append(_ text: ShellText) {
-        self.bytes += text.text.utf8
+        self.bytes += text.bytes
     }
 
     /// Defines what of the program depends on the command: its words, its environment and its input.
@@ -40,7 +54,7 @@ struct ShellProgram {
         self.bytes += "h_command() { \"$@\"".utf8
         for word in command.words {
             self.bytes.append(UInt8(ascii: " "))
-            self.bytes += ShellQuoting.quote(word.bytes)
+            self.append(quoting: word.bytes)
         }
         self.bytes += " </dev/null >/dev/null; }\n".utf8
         self.defineEnvironment(command.environment)
@@ -48,18 +62,34 @@ struct ShellProgram {
     }
 
     private mutating func defineEnvironment(_ environment: [ReceiptCommand.Variable]) {
-        let supervise = [ShellText.processes, .taking, .ending, .watch, .supervise].map(\.text).joined()
-        var run = [ShellText.processes, .taking, .run].map(\.text).joined()
         self.bytes += "h_environment() {\n".utf8
         for (index, variable) in environment.enumerated() {
             self.bytes += "export SELFHEAL_\(index + 1)=".utf8
-            self.bytes += ShellQuoting.quote(variable.value.bytes) + [UInt8(ascii: "\n")]
-            run += "export \(variable.name)=\"$SELFHEAL_\(index + 1)\"\nunset SELFHEAL_\(index + 1)\n"
+            self.append(quoting: variable.value.bytes)
+            self.bytes.append(UInt8(ascii: "\n"))
         }
-        run += ShellText.runEnd.text
-        self.bytes += "export SELFHEAL_SUPERVISE=\(ShellQuoting.quote(supervise))\n".utf8
-        self.bytes += "export SELFHEAL_RUN=\(ShellQuoting.quote(run))\n}\n".utf8
+        self.bytes += Self.supervisorExport
+        self.bytes += "export SELFHEAL_RUN=".utf8
+        if environment.isEmpty {
+            self.bytes += Self.quotedRun
+        } else {
+            var run = Self.runBeginning
+            for (index, variable) in environment.enumerated() {
+                run += "export \(variable.name)=\"$SELFHEAL_\(index + 1)\"\nunset SELFHEAL_\(index + 1)\n".utf8
+            }
+            self.append(quoting: run + ShellText.runEnd.bytes)
+        }
+        self.bytes += "\n}\n".utf8
     }
+
+    /// The supervisor's program, quoted.
+    private static let supervisorExport =
+        Array("export SELFHEAL_SUPERVISE=".utf8)
+        + ShellQuoting.quote(ShellText([.processes, .taking, .ending, .watch, .supervise]).bytes)
+        + [UInt8(ascii: "\n")]
+    private static let runBeginning = ShellText([.processes, .taking, .run]).bytes
+    /// The program that becomes a command without variables of its own, quoted.
+    private static let quotedRun = ShellQuoting.quote(Self.runBeginning + ShellText.runEnd.bytes)
 
     /// Written in pieces: where `printf` is a program, one piece is one argument.
     private mutating func defineInput(_ input: [UInt8]?) {
@@ -72,7 +102,8 @@ struct ShellProgram {
         while !rest.isEmpty {
             let piece = rest.prefix(16_384)
             rest = rest.dropFirst(piece.count)
-            self.bytes += " &&\nprintf -- ".utf8 + ShellQuoting.quote(ShellQuoting.printfFormat(piece))
+            self.bytes += " &&\nprintf -- ".utf8
+            self.append(quoting: ShellQuoting.printfFormat(piece))
             self.bytes += " >>\"$h_e/in\"".utf8
         }
         self.bytes += "\n}\n".utf8
@@ -82,7 +113,11 @@ struct ShellProgram {
         let become = store.become.map { ShellQuoting.quote($0) + " " }.joined()
         return RemoteScript(
             commandLine: "exec \(become)\(Self.launcher)",
-            standardInput: self.bytes + Array("h_say 'hello 1'\n\(verb)\n}\n".utf8)
+            standardInput: self.bytes + "\(verb)\n}\n".utf8
         )
+    }
+
+    private mutating func append(quoting bytes: some Sequence<UInt8>) {
+        ShellQuoting.quote(bytes, into: &self.bytes)
     }
 }

@@ -10,9 +10,21 @@ extension ShellText {
     /// Frames: a line feed, the caller's nonce, a word, a line feed.
     ///
     /// The command cannot know the nonce, so nothing it prints can be taken for a frame.
+    ///
+    /// The first one brings the greeting with it, in one piece: each piece is a packet that wakes everybody on its way. What touches anything
+    /// before there is something to say greets first.
     static let framing = ShellText(
         #"""
-        h_say() { printf '\n%s %s\n' "$h_nonce" "$*"; }
+        h_greeted=
+        h_greet() { h_greeted=1; printf '\n%s hello 1\n' "$h_nonce"; }
+        h_say() {
+            if [ "$h_greeted" ]; then
+                printf '\n%s %s\n' "$h_nonce" "$*"
+            else
+                h_greeted=1
+                printf '\n%s hello 1\n\n%s %s\n' "$h_nonce" "$h_nonce" "$*"
+            fi
+        }
         h_answer() { h_say "answer $*"; }
         """#
     )
@@ -108,6 +120,7 @@ extension ShellText {
         }
         # Two may come here at once: a hard link gives the file its whole content or none, and to one of them only.
         h_make() {
+            h_greet
             h_err=$(
                 umask 077
                 mkdir -p "$h_s/.terms" 2>&1 && chmod 700 "$h_s" 2>&1

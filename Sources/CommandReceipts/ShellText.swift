@@ -5,15 +5,21 @@
 ///
 /// Comments and indentation are for the reader of this module; they do not travel.
 struct ShellText: Hashable, Sendable {
-    let text: String
+    let bytes: [UInt8]
 
     init(_ source: String) {
-        self.text =
+        let text =
             source
             .split(separator: "\n", omittingEmptySubsequences: true)
             .map { $0.drop { $0 == " " } }
             .filter { !$0.hasPrefix("#") && !$0.isEmpty }
             .joined(separator: "\n") + "\n"
+        self.bytes = Array(text.utf8)
+    }
+
+    /// Several pieces in one.
+    init(_ parts: [ShellText]) {
+        self.bytes = parts.flatMap(\.bytes)
     }
 }
 
@@ -25,16 +31,21 @@ enum ShellQuoting {
     private static let quote = UInt8(ascii: "'")
 
     static func quote(_ bytes: some Sequence<UInt8>) -> [UInt8] {
-        var quoted = [Self.quote]
+        var quoted: [UInt8] = []
+        self.quote(bytes, into: &quoted)
+        return quoted
+    }
+
+    static func quote(_ bytes: some Sequence<UInt8>, into text: inout [UInt8]) {
+        text.append(Self.quote)
         for byte in bytes {
             if byte == Self.quote {
-                quoted.append(contentsOf: #"'\''"#.utf8)
+                text.append(contentsOf: #"'\''"#.utf8)
             } else {
-                quoted.append(byte)
+                text.append(byte)
             }
         }
-        quoted.append(Self.quote)
-        return quoted
+        text.append(Self.quote)
     }
 
     static func quote(_ text: String) -> String {

@@ -149,6 +149,15 @@ struct CommandLane: Hashable, Sendable {
 
     // MARK: Input
 
+    /// Whether the beginning or end of that effect is certain to be about another lane: each lane is asked this for each of them.
+    func isDeaf(to effect: EffectID) -> Bool {
+        guard let attempt = self.lastAct?.attempt else {
+            return true
+        }
+        // Of earlier attempts a late end is still noted.
+        return attempt <= 1 && self.lastAct?.effect != effect
+    }
+
     mutating func begin(_ step: StepMachine, _ context: inout RunContext) {
         self.check(step, &context)
     }

@@ -44,7 +44,11 @@ struct CommandMachine: Hashable, Sendable {
             self.restUntil = nil
             self.beginBatch(step, &context)
         }
+        let effect = event.effect
         for index in self.active where !self.lanes[index].isOver && !self.lanes[index].isQueued {
+            if let effect, self.lanes[index].isDeaf(to: effect) {
+                continue
+            }
             self.lanes[index].handle(event, step, &context)
         }
         // Who waits for a turn hears of it after the others: one of them may just have halted the step.
@@ -84,16 +88,20 @@ struct CommandMachine: Hashable, Sendable {
     }
 
     var wakeAt: Instant? {
-        let lanes = self.active.compactMap { self.lanes[$0].wakeAt }.min()
-        guard let rest = self.restUntil else {
-            return lanes
+        var earliest = self.restUntil
+        for index in self.active {
+            if let moment = self.lanes[index].wakeAt {
+                earliest = min(moment, earliest ?? moment)
+            }
         }
-        return min(rest, lanes ?? rest)
+        return earliest
     }
 
     /// The targets whose last command is in doubt.
     var doubts: [(target: NodeName?, reason: String)] {
-        self.lanes.compactMap { lane in lane.doubt.map { (lane.target, $0) } }
+        self.lanes.indices.compactMap { index in
+            self.lanes[index].doubt.map { (self.lanes[index].target, $0) }
+        }
     }
 
     /// The commands that began and have not ended.
@@ -137,15 +145,17 @@ struct CommandMachine: Hashable, Sendable {
         guard !self.isStopping else {
             return
         }
-        let bad = self.lanes.filter { $0.isFailure }
+        // By number: this is looked at after every event, and there may be a thousand lanes to copy.
+        let bad = self.lanes.indices.filter { self.lanes[$0].isFailure }
         let allowed = self.batch.maxFailures.resolved(of: self.lanes.count)
         // What is refused or in doubt halts whatever may fail: the next target would not be safer.
-        let refused = bad.first { $0.outcome == .refused } ?? bad.first { $0.outcome == .inDoubt }
+        let refused =
+            bad.first { self.lanes[$0].outcome == .refused } ?? bad.first { self.lanes[$0].outcome == .inDoubt }
         guard refused != nil || bad.count > allowed, let worst = refused ?? bad.last else {
             return
         }
         let wasHalted = self.haltReason != nil
-        self.haltReason = worst.explanation
+        self.haltReason = self.lanes[worst].explanation
         guard !wasHalted else {
             return
         }

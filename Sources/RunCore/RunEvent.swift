@@ -36,6 +36,15 @@ package enum RunEvent: Hashable, Sendable {
             at
         }
     }
+
+    /// The one command whose beginning or end it is, if it is either.
+    var effect: EffectID? {
+        switch self {
+        case .began(let effect, _), .ended(let effect, _, _): effect
+        case .started, .refused, .resumed, .observed, .probed, .voted, .told, .clockReached, .cancelRequested, .settled:
+            nil
+        }
+    }
 }
 
 /// What was seen of one target.

@@ -80,7 +80,11 @@ struct TouchedWorld: Hashable, Sendable {
     // MARK: Turns
 
     func isAlone(_ lane: Lane) -> Bool {
-        self.underWay.isEmpty || self.underWay == [lane]
+        switch self.underWay.count {
+        case 0: true
+        case 1: self.underWay.contains(lane)
+        default: false
+        }
     }
 
     /// The first of those under way by name, so that a reason reads the same in every replay.

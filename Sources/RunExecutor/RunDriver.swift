@@ -15,6 +15,9 @@ package import RunVocabulary
 ///    flush fails, the moved machine is thrown away with the run.
 /// 2. *Began* is durable before the first byte of a command leaves. It shares the flush of the event that caused the command.
 /// 3. Effects run after the flush, in the order the machine gave them.
+///
+/// Of an event from which nothing follows the flush may wait a moment for company: the end of one of many commands, which its host would tell
+/// again if the engine ended before. A wide step then pays for a few flushes, not for one with each host.
 package struct RunDriver: Sendable {
     package struct World: Sendable {
         package var log: any RunLog
@@ -52,11 +55,14 @@ package struct RunDriver: Sendable {
 
     private let world: World
     private let binding: RunBinding
+    private let companyWindow: Duration
     package let handle: Handle
 
-    package init(binding: RunBinding, world: World) {
+    /// `companyWindow` is how long the end of a command waits for others to be flushed with it.
+    package init(binding: RunBinding, world: World, companyWindow: Duration = .milliseconds(50)) {
         self.binding = binding
         self.world = world
+        self.companyWindow = companyWindow
         self.handle = Handle(run: binding.run, limit: Self.inboxLimit)
     }
 
@@ -122,8 +128,14 @@ package struct RunDriver: Sendable {
                     return outcome
                 }
                 repeat {
-                    self.handle.inbox.show(position.machine)
+                    if position.held.isEmpty {
+                        self.handle.inbox.show(position.machine)
+                    }
                     batch = await self.next(wakeAt: position.machine.wakeAt)
+                    if batch.isEmpty {
+                        // Company is not waited for any longer, or somebody wants to look.
+                        try await self.write(&position, &work)
+                    }
                 } while batch.isEmpty
             }
         }
@@ -134,6 +146,11 @@ package struct RunDriver: Sendable {
         var machine: RunMachine
         /// The number of the record that comes next.
         var next: Int64 = 1
+        /// What the machine has taken and the journal has not.
+        var held: [Step] = []
+        private var heldSince = ContinuousClock.now
+        /// The commands under way whose hosts can be asked how they ended.
+        private var askable: Set<EffectID> = []
         /// What the list of runs says of it; nothing until this engine has written it.
         private var listed: RunStatus?
 
@@ -150,7 +167,50 @@ package struct RunDriver: Sendable {
             self.listed = status
             return status
         }
+
+        /// Takes note of what was decided, and says whether the flush of it may wait: others will come that need one, and nothing follows from
+        /// it, nor would be lost with it.
+        mutating func mayWait(with steps: [Step], atMost window: Duration) -> Bool {
+            if self.held.isEmpty {
+                self.heldSince = ContinuousClock.now
+            }
+            var isHarmless = true
+            for step in steps {
+                isHarmless = self.isHarmless(step) && isHarmless
+            }
+            return isHarmless && !self.askable.isEmpty && self.held.count < RunDriver.heldLimit
+                && ContinuousClock.now - self.heldSince < window
+        }
+
+        private mutating func isHarmless(_ step: Step) -> Bool {
+            var isHarmless = false
+            if case .ended(let effect, let report, _) = step.event, self.askable.remove(effect) != nil,
+                case .exited = report.ending
+            {
+                isHarmless = true
+            }
+            for effect in step.effects {
+                switch effect {
+                case .note: break
+                case .act(let act), .inquire(let act):
+                    if act.repeating == .guarded {
+                        self.askable.insert(act.effect)
+                    }
+                    isHarmless = false
+                case .stop, .probe, .observe, .tell, .openGate, .closeGate, .finish: isHarmless = false
+                }
+            }
+            return isHarmless
+        }
     }
+
+    private struct Step {
+        var event: RunEvent
+        var effects: [RunEffect]
+    }
+
+    /// How many events wait for company at most.
+    private static let heldLimit = 500
 
     private struct Input {
         var event: RunEvent
@@ -162,35 +222,62 @@ package struct RunDriver: Sendable {
         }
     }
 
-    /// Moves the machine by a batch of events, makes them durable, then starts what follows.
+    /// Moves the machine by a batch of events; makes them durable and starts what follows, unless that may wait.
     private func take(
         _ batch: [Input],
         _ position: inout Position,
         _ work: inout ThrowingDiscardingTaskGroup<any Error>
     ) async throws {
-        var steps: [(event: RunEvent, effects: [RunEffect])] = []
+        var steps: [Step] = []
         for input in batch {
             var pending = [input.event]
             while !pending.isEmpty {
                 let event = pending.removeFirst()
                 let effects = try position.machine.handle(event)
-                steps.append((event, effects))
+                steps.append(Step(event: event, effects: effects))
                 for case .act(let act) in effects {
                     pending.append(.began(act.effect, at: event.moment))
                 }
             }
         }
-        let news = position.news(at: steps.last?.event.moment ?? self.world.clock.now)
+        let isFirst = position.held.isEmpty
+        let mayWait = position.mayWait(with: steps, atMost: self.companyWindow)
+        position.held += steps
+        let answers = batch.compactMap(\.done)
+        guard !mayWait || !answers.isEmpty else {
+            if isFirst {
+                work.addTask { [inbox = self.handle.inbox, window = self.companyWindow] in
+                    try? await Task.sleep(for: window, clock: .continuous)
+                    inbox.nudge()
+                }
+            }
+            return
+        }
+        try await self.write(&position, &work, answering: answers)
+    }
+
+    /// Makes durable what is not yet, then starts what follows from it.
+    private func write(
+        _ position: inout Position,
+        _ work: inout ThrowingDiscardingTaskGroup<any Error>,
+        answering answers: [@Sendable () -> Void] = []
+    ) async throws {
+        guard let last = position.held.last else {
+            return
+        }
+        let steps = position.held
+        position.held = []
+        let news = position.news(at: last.event.moment)
         try await self.world.log.append(steps.map(\.event), to: self.binding.run, from: position.next, update: news)
         position.next += Int64(steps.count)
-        for (event, effects) in steps {
-            self.world.observer.happened(event, in: self.binding.run)
-            for effect in effects {
-                self.world.observer.decided(effect, at: event.moment, in: self.binding.run)
+        for step in steps {
+            self.world.observer.happened(step.event, in: self.binding.run)
+            for effect in step.effects {
+                self.world.observer.decided(effect, at: step.event.moment, in: self.binding.run)
             }
         }
-        for input in batch {
-            input.done?()
+        for answer in answers {
+            answer()
         }
         for effect in steps.flatMap(\.effects) {
             self.start(effect, &work)
@@ -265,62 +352,5 @@ package struct RunDriver: Sendable {
             }
         case .closeGate, .note, .finish: break
         }
-    }
-}
-
-extension RunDriver.World {
-    /// Sends the act with its secrets in it, and takes them out of what comes back.
-    fileprivate func carryOut(
-        _ act: Act,
-        in inventory: Inventory,
-        onOutput: @escaping @Sendable (CommandOutput) -> Void
-    ) async -> CommandReport {
-        switch self.secrets.reveal(act) {
-        case .failure(let missing):
-            return CommandReport(.notSent(reason: "the secret '\(missing.name)' is not known to this engine"))
-        case .success(let revealed):
-            if case .request = act.command {
-                return self.secrets.mask(await self.requests.send(revealed)).bounded(to: act.outputLimit)
-            }
-            let mask = self.secrets.streamMask()
-            let report = await self.commands.run(revealed, on: act.node(in: inventory)) { output in
-                let text = mask.pass(output.text, isError: output.isError)
-                if !text.isEmpty {
-                    onOutput(CommandOutput(effect: output.effect, isError: output.isError, text: text))
-                }
-            }
-            for isError in [false, true] {
-                let text = mask.finish(isError: isError)
-                if !text.isEmpty {
-                    onOutput(CommandOutput(effect: act.effect, isError: isError, text: text))
-                }
-            }
-            return self.secrets.mask(report).bounded(to: act.outputLimit)
-        }
-    }
-
-    fileprivate func inquire(_ act: Act, in inventory: Inventory) async -> CommandReport {
-        guard case .success(let revealed) = self.secrets.reveal(act) else {
-            return CommandReport(.inDoubt(reason: "a secret that it was sent with is not known to this engine"))
-        }
-        if case .request = act.command {
-            return self.secrets.mask(await self.requests.inquire(revealed)).bounded(to: act.outputLimit)
-        }
-        let report = await self.commands.inquire(revealed, on: act.node(in: inventory))
-        return self.secrets.mask(report).bounded(to: act.outputLimit)
-    }
-}
-
-extension Notice {
-    /// What approvers are told when a gate opens.
-    fileprivate init(asking gate: Gate, of run: RunID) {
-        self.init(
-            id: NoticeID("\(run)-\(gate.step)-gate"),
-            step: gate.step,
-            channels: gate.channels,
-            severity: .critical,
-            message:
-                "Approval needed (\(gate.needed) of \(gate.from.map(\.text).joined(separator: ", "))): \(gate.message)"
-        )
     }
 }

@@ -127,6 +127,15 @@ final class RunInbox: Sendable {
         }
     }
 
+    /// Wakes whoever takes events, though there may be none.
+    func nudge() {
+        self.state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.wasWoken = true
+            defer { state.waiter = nil }
+            return state.waiter
+        }?.resume()
+    }
+
     private func ring(_ moment: Instant) {
         self.state.withLock { state -> CheckedContinuation<Void, Never>? in
             state.wasWoken = true

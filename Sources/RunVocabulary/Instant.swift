@@ -131,22 +131,26 @@ extension Milliseconds: CustomStringConvertible {
     package init?(text: String) {
         var total: Int64 = 0
         var largestAllowed = Int64.max
-        var bytes = Array(text.utf8)[...]
-        guard !bytes.isEmpty else {
+        let bytes = text.utf8
+        var index = bytes.startIndex
+        guard index < bytes.endIndex else {
             return nil
         }
-        while !bytes.isEmpty {
-            let digits = bytes.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-            bytes = bytes.dropFirst(digits.count)
-            let letters = bytes.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-            bytes = bytes.dropFirst(letters.count)
-            guard
-                let number = Int64(String(decoding: digits, as: UTF8.self)),
-                let unit = Self.unit(String(decoding: letters, as: UTF8.self)),
-                unit < largestAllowed
-            else {
+        while index < bytes.endIndex {
+            var number: Int64?
+            while index < bytes.endIndex, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index]) {
+                let (product, tooLong) = (number ?? 0).multipliedReportingOverflow(by: 10)
+                let (sum, tooLongInAll) = product.addingReportingOverflow(Int64(bytes[index] - UInt8(ascii: "0")))
+                guard !tooLong, !tooLongInAll else {
+                    return nil
+                }
+                number = sum
+                index = bytes.index(after: index)
+            }
+            guard let number, let (unit, next) = Self.unit(in: bytes, at: index), unit < largestAllowed else {
                 return nil
             }
+            index = next
             largestAllowed = unit
             let (product, tooLong) = number.multipliedReportingOverflow(by: unit)
             let (sum, tooLongInAll) = total.addingReportingOverflow(product)
@@ -158,7 +162,26 @@ extension Milliseconds: CustomStringConvertible {
         self.count = total
     }
 
-    private static func unit(_ suffix: String) -> Int64? {
-        suffix == "ms" ? 1 : self.units.first { $0.suffix == suffix }?.milliseconds
+    /// The unit that is written at a place, and where it ends.
+    private static func unit(
+        in bytes: String.UTF8View,
+        at start: String.UTF8View.Index
+    ) -> (unit: Int64, end: String.UTF8View.Index)? {
+        guard start < bytes.endIndex else {
+            return nil
+        }
+        let next = bytes.index(after: start)
+        let second = next < bytes.endIndex ? bytes[next] : 0
+        let isLong = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(second)
+        switch (bytes[start], isLong) {
+        case (UInt8(ascii: "d"), false): return (86_400_000, next)
+        case (UInt8(ascii: "h"), false): return (3_600_000, next)
+        case (UInt8(ascii: "m"), false): return (60_000, next)
+        case (UInt8(ascii: "s"), false): return (1_000, next)
+        case (UInt8(ascii: "m"), true) where second == UInt8(ascii: "s"):
+            // Were it the first two letters of a longer word, digits would be missing behind it.
+            return (1, bytes.index(after: next))
+        default: return nil
+        }
     }
 }

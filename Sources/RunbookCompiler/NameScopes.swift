@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CELExpressions
-import RunPlan
 import RunbookLanguage
 import RunbookSource
 
@@ -19,8 +18,8 @@ package struct NameScopes {
     private struct Step {
         let scope: TypeScope
         /// What `wait` looks at, and what `verify` does.
-        let result: CELType?
-        let verified: CELType?
+        let result: ProbeResult?
+        let verified: ProbeResult?
     }
 
     private let head: TypeScope
@@ -31,14 +30,14 @@ package struct NameScopes {
     }
 
     mutating func record(_ step: StepSyntax, _ scope: TypeScope) {
-        var result: CELType?
+        var result: ProbeResult?
         if case .wait(let wait) = step.verb {
-            result = wait.probe.resultType
+            result = wait.probe.result
         }
         self.steps[step.name.value] = Step(
             scope: scope,
             result: result,
-            verified: step.verify.map { $0.probe.resultType }
+            verified: step.verify.map { $0.probe.result }
         )
     }
 
@@ -49,19 +48,17 @@ package struct NameScopes {
 
     /// Only the names that an expression mentions, where all of them exist.
     package func environment(at place: Place, for expression: CELExpression) -> CELEnvironment {
-        self.scope(at: place).environment(for: [expression])
+        self.scope(at: place).environment(for: expression)
     }
 
     private func scope(at place: Place) -> TypeScope {
         guard case .step(let name, let key) = place, let step = self.steps[name] else {
             return self.head
         }
-        let result: CELType
         switch key {
-        case "until": result = step.result ?? .dyn
-        case "expect": result = step.verified ?? step.result ?? .dyn
-        default: return step.scope.adding(["target": .record(ResultTypes.node)])
+        case "until": return step.scope.with(.result(step.result ?? .anything))
+        case "expect": return step.scope.with(.result(step.verified ?? step.result ?? .anything))
+        default: return step.scope.with(.target)
         }
-        return step.scope.adding(["result": result, "results": .list(result)])
     }
 }

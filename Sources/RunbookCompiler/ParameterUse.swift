@@ -11,8 +11,8 @@ struct ParameterUse {
     /// Whether something reads them as a whole, or by a name that only the run knows.
     private var readsAll = false
 
-    mutating func note(_ expressions: [CELExpression]) {
-        for reference in expressions.flatMap(\.referencedPaths) where reference.root == "parameters" {
+    mutating func note(_ expression: CELExpression) {
+        for reference in expression.referencedPaths where reference.root == "parameters" {
             if reference.path.count > 1 {
                 self.read.insert(reference.path[1])
             } else {

@@ -38,17 +38,18 @@ extension RunbookCompiler {
         types.addSteps(of: list)
         var scope = RegionScope(
             types: types,
-            indices: Dictionary(steps.enumerated().map { ($0.element.name.value, $0.offset) }) { first, _ in first },
+            indices: Dictionary(zip(steps.lazy.map(\.name.value), steps.indices)) { first, _ in first },
             count: steps.count,
             role: role
         )
         var states: [PlanState] = []
         states.reserveCapacity(steps.count)
-        for (index, step) in steps.enumerated() {
+        for index in steps.indices {
             scope.current = index
-            states.append(self.state(step, &scope))
+            states.append(self.state(steps[index], &scope))
         }
-        self.regions[id.index].states = self.checkFlow(states, steps)
+        self.checkFlow(&states, steps)
+        self.regions[id.index].states = states
         return id
     }
 
@@ -92,12 +93,18 @@ extension RunbookCompiler {
 
     private mutating func routes(_ step: StepSyntax, _ scope: RegionScope) -> Routes {
         let next = step.next.map { self.destination($0, scope) } ?? scope.following
+        guard !step.routes.isEmpty else {
+            // A mail that could not be delivered is recorded and must not keep the run from going on.
+            if case .notify = step.verb {
+                return Routes(succeeded: next, otherwise: next)
+            }
+            return Routes(succeeded: next, otherwise: .fail)
+        }
         var failed: Destination = .fail
         let destinations = step.routes.map { (outcome: $0.outcome, destination: self.destination($0.step, scope)) }
         if let route = destinations.first(where: { $0.outcome == .failed }) {
             failed = route.destination
         } else if case .notify = step.verb {
-            // A mail that could not be delivered is recorded and must not keep the run from going on.
             failed = next
         }
         var routes = Routes(succeeded: next, otherwise: failed)
@@ -124,7 +131,7 @@ extension RunbookCompiler {
         let near = DidYouMean.suggestion(for: step.value, among: known).flatMap { scope.indices[$0] }
         // A step without a name has been reported, and may be the one that is meant.
         if near != nil || scope.indices[""] == nil {
-            let isElsewhere = self.environment.steps.types[step.value] != nil
+            let isElsewhere = self.environment.steps.contains(step.value)
             self.report(
                 .unknownStep(step.value, at: step.span, known: known, elsewhere: isElsewhere ? scope.role : nil)
             )

@@ -42,8 +42,7 @@ extension RunbookCompiler {
 
     private mutating func wait(_ syntax: WaitSyntax, _ step: StepSyntax, _ scope: RegionScope) -> PlanAction? {
         let targets = syntax.targets.flatMap { self.targets($0, scope) }
-        let result = syntax.probe.resultType
-        let types = scope.types.adding(["result": result, "results": .list(result)])
+        let types = scope.types.with(.result(syntax.probe.result))
         let until = syntax.until.flatMap { self.expression($0, expecting: .bool, in: types) }
         if step.timeout == nil, step.computedTimeout == nil, !step.isTimeoutMisspelt {
             self.report(.missingTimeout(of: "wait", at: step.verbSpan))
@@ -74,26 +73,28 @@ extension RunbookCompiler {
     }
 
     private mutating func targets(_ syntax: TargetsSyntax, _ scope: RegionScope) -> Targets? {
-        let nodes = CELType.list(.record(ResultTypes.node))
-        guard let expression = syntax.nodes.flatMap({ self.expression($0, expecting: nodes, in: scope.types) }) else {
+        guard let expression = syntax.nodes.flatMap({ self.expression($0, expecting: Self.nodes, in: scope.types) })
+        else {
             return nil
         }
         return Targets(nodes: expression, expected: syntax.expected?.value)
     }
+
+    private static let nodes = CELType.list(.record(ResultTypes.node))
 
     /// The targets sorted by `order`, so that they are resolved, and their facts looked at, like any other list of targets.
     private mutating func ordered(_ targets: Targets, by order: ExpressionSyntax?, _ scope: RegionScope) -> Targets? {
         guard let order else {
             return targets
         }
-        let types = scope.types.adding(["target": .record(ResultTypes.node)])
+        let types = scope.types.with(.target)
         guard let (key, type) = self.typedExpression(order, in: types) else {
             return nil
         }
         guard let sorted = CELExpression.parse("(\(targets.nodes.text)).sortBy(target, \(key.text))").0 else {
             return nil
         }
-        let (_, problems) = sorted.check(in: scope.types.environment(for: [sorted]), expecting: nil)
+        let (_, problems) = sorted.check(in: scope.types.environment(for: sorted), expecting: nil)
         if !problems.isEmpty {
             // Both halves have been checked: what is wrong is that they do not go together.
             if type != .error {
@@ -156,7 +157,7 @@ extension RunbookCompiler {
         }
         let given = syntax.targets.map { self.targets($0, scope) } ?? (isLocal ? nil : implied)
         let targets = given.flatMap { self.ordered($0, by: syntax.batch?.order, scope) }
-        let types = scope.types.adding(isLocal ? [:] : ["target": .record(ResultTypes.node)])
+        let types = isLocal ? scope.types : scope.types.with(.target)
         let environment = syntax.environment.compactMap { variable -> NamedTemplate? in
             self.checkEnvironmentName(variable.name)
             return self.sentTemplate(variable.value, in: types).map {
@@ -260,8 +261,7 @@ extension RunbookCompiler {
     }
 
     mutating func verify(_ syntax: VerifySyntax, _ scope: RegionScope) -> Verify? {
-        let result = syntax.probe.resultType
-        let types = scope.types.adding(["result": result, "results": .list(result)])
+        let types = scope.types.with(.result(syntax.probe.result))
         guard
             let expect = syntax.expect.flatMap({ self.expression($0, expecting: .bool, in: types) }),
             let probe = syntax.probe.flatMap({ self.specification($0, scope) })

@@ -32,6 +32,8 @@ package struct RunbookCompiler {
     var calledLocks: [PlanLock] = []
     /// What each step can see, when an editor wants to know.
     var names: NameScopes?
+    /// The expressions that were found right, so that what is written again in the same place is not checked again.
+    private var checkedTexts: [CheckedText: (type: CELType, reads: [String])] = [:]
 
     init(syntax: RunbookSyntax, path: String, loader: RunbookLoader) {
         self.syntax = syntax
@@ -269,7 +271,7 @@ package struct RunbookCompiler {
     }
 
     private mutating func checkStepExists(_ step: Spanned<String>) {
-        if self.environment.steps.types[step.value] == nil {
+        if !self.environment.steps.contains(step.value) {
             self.report(.unknownStep(step.value, at: step.span, known: self.environment.steps.names, elsewhere: nil))
         }
     }
@@ -328,18 +330,33 @@ package struct RunbookCompiler {
         expecting type: CELType?,
         in scope: TypeScope
     ) -> (expression: Expression, type: CELType) {
-        self.parameterUse.note([cel])
+        let memory = CheckedText(text: cel.text, scope: scope.number, expected: type.map(ExpectedType.init))
+        if let known = self.checkedTexts[memory] {
+            return (Expression(cel, place: Place(syntax.span), reads: known.reads), known.type)
+        }
+        self.parameterUse.note(cel)
         self.checkSecrets(cel) { syntax.span(of: $0) }
         guard self.diagnostics.count < Self.diagnosticLimit else {
             return (Expression(cel, place: Place(syntax.span), reads: []), .error)
         }
-        let (found, problems) = cel.check(in: scope.environment(for: [cel]), expecting: type)
+        let before = self.diagnostics.count
+        let (found, problems) = cel.check(in: scope.environment(for: cel), expecting: type)
         for problem in problems where !Self.isEcho(problem, among: problems) {
             self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
         }
         let reads = FactReads.names(readBy: cel.root, among: scope.nodeNames(in: cel))
+        // What has a secret in it is said again where it stands again.
+        if self.diagnostics.count == before, self.secretNames.isEmpty, self.checkedTexts.count < Self.checkedTextLimit,
+            cel.text.utf8.count <= Self.longestCheckedText
+        {
+            self.checkedTexts[memory] = (found, reads)
+        }
         return (Expression(cel, place: Place(syntax.span), reads: reads), found)
     }
+
+    private static let checkedTextLimit = 4_096
+    /// Longer texts are not written twice.
+    private static let longestCheckedText = 256
 
     /// Where a macro is misspelt, its variable is unknown in what follows.
     private static func isEcho(_ problem: CELProblem, among problems: [CELProblem]) -> Bool {
@@ -354,18 +371,44 @@ package struct RunbookCompiler {
         guard let cel = syntax.cel else {
             return nil
         }
-        var expressions: [CELExpression] = []
         for case .expression(let interpolation) in cel.parts {
-            expressions.append(interpolation.expression)
-            self.checkSecrets(interpolation.expression) { range in
+            let expression = interpolation.expression
+            self.checkSecrets(expression) { range in
                 syntax.span(of: range.lowerBound + interpolation.offset..<range.upperBound + interpolation.offset)
             }
-        }
-        self.parameterUse.note(expressions)
-        for problem in cel.check(in: scope.environment(for: expressions)) {
-            self.report(.badExpression(problem, at: syntax.span(of: problem.range)))
+            self.parameterUse.note(expression)
+            for problem in expression.check(in: scope.environment(for: expression)).1 {
+                self.report(
+                    .badExpression(problem, at: syntax.span(of: problem.shifted(by: interpolation.offset).range))
+                )
+            }
         }
         return Template(cel, place: Place(syntax.span))
+    }
+}
+
+/// An expression where it stands.
+private struct CheckedText: Hashable {
+    let text: String
+    /// The number of the ``TypeScope``.
+    let scope: Int
+    let expected: ExpectedType?
+}
+
+/// What a key needs, told apart faster than types are.
+private enum ExpectedType: Hashable {
+    case bool
+    case duration
+    case records(String)
+    case other(String)
+
+    init(_ type: CELType) {
+        switch type {
+        case .bool: self = .bool
+        case .duration: self = .duration
+        case .list(.record(let record)): self = .records(record.name)
+        default: self = .other(type.description)
+        }
     }
 }
 

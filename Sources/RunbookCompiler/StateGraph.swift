@@ -5,37 +5,67 @@
 ///
 /// Every question is answered in time that grows with the arrows, because generated runbooks have ten thousand steps.
 struct StateGraph {
-    private let arrows: [[Int]]
+    /// The destinations of all states, those of one behind those of the one before.
+    private var destinations: [Int32] = []
+    /// Where those of each state begin.
+    private var starts: [Int32] = [0]
+
+    init(count: Int, _ arrows: (Int) -> [Int]) {
+        self.destinations.reserveCapacity(count * 2)
+        self.starts.reserveCapacity(count + 1)
+        for index in 0..<count {
+            for destination in arrows(index) {
+                self.destinations.append(Int32(destination))
+            }
+            self.starts.append(Int32(self.destinations.count))
+        }
+    }
 
     init(_ arrows: [[Int]]) {
-        self.arrows = arrows
+        self.init(count: arrows.count) { arrows[$0] }
+    }
+
+    var count: Int { self.starts.count - 1 }
+
+    func destinationCount(_ state: Int) -> Int {
+        Int(self.starts[state + 1] - self.starts[state])
+    }
+
+    func destination(_ state: Int, _ number: Int) -> Int {
+        Int(self.destinations[Int(self.starts[state]) + number])
+    }
+
+    func leads(from state: Int, to destination: Int) -> Bool {
+        (0..<self.destinationCount(state)).contains { self.destination(state, $0) == destination }
     }
 
     /// The states that can be come to from `start`, itself included.
-    func reachable(from start: Int) -> Set<Int> {
-        var reached: Set<Int> = []
+    func reachable(from start: Int) -> StateSet {
+        var reached = StateSet(count: self.count)
         var waiting = [start]
         while let index = waiting.popLast() {
-            guard reached.insert(index).inserted else {
+            guard reached.insert(index) else {
                 continue
             }
-            waiting += self.arrows[index]
+            for number in 0..<self.destinationCount(index) {
+                waiting.append(self.destination(index, number))
+            }
         }
         return reached
     }
 
     /// The states from which one of `goals` can be come to, the goals included.
-    func leading(to goals: [Int]) -> Set<Int> {
-        var reversed = [[Int]](repeating: [], count: self.arrows.count)
-        for (index, destinations) in self.arrows.enumerated() {
-            for destination in destinations {
-                reversed[destination].append(index)
+    func leading(to goals: [Int]) -> StateSet {
+        var reversed = [[Int]](repeating: [], count: self.count)
+        for index in 0..<self.count {
+            for number in 0..<self.destinationCount(index) {
+                reversed[self.destination(index, number)].append(index)
             }
         }
-        var found: Set<Int> = []
+        var found = StateSet(count: self.count)
         var waiting = goals
         while let index = waiting.popLast() {
-            guard found.insert(index).inserted else {
+            guard found.insert(index) else {
                 continue
             }
             waiting += reversed[index]
@@ -47,13 +77,13 @@ struct StateGraph {
     ///
     /// Tarjan's algorithm with a stack of its own, so that a long list of steps does not exhaust the thread's.
     func cycles(leavingOut isLeftOut: (Int) -> Bool = { _ in false }) -> [Int] {
-        var search = CycleSearch(count: self.arrows.count)
-        for start in self.arrows.indices where !isLeftOut(start) && !search.hasVisited(start) {
+        var search = CycleSearch(count: self.count)
+        for start in 0..<self.count where !isLeftOut(start) && !search.hasVisited(start) {
             search.enter(start)
             while let (state, next) = search.top {
-                if next < self.arrows[state].count {
+                if next < self.destinationCount(state) {
                     search.advance()
-                    let destination = self.arrows[state][next]
+                    let destination = self.destination(state, next)
                     if !isLeftOut(destination) {
                         search.follow(destination)
                     }
@@ -64,6 +94,26 @@ struct StateGraph {
         }
         return search.numbers
     }
+}
+
+/// Some of the states of a region.
+struct StateSet {
+    private var members: [Bool]
+
+    init(count: Int) {
+        self.members = Array(repeating: false, count: count)
+    }
+
+    func contains(_ state: Int) -> Bool { self.members[state] }
+
+    /// - Returns: whether it was no member before.
+    mutating func insert(_ state: Int) -> Bool {
+        defer { self.members[state] = true }
+        return !self.members[state]
+    }
+
+    /// The members, in order.
+    var states: [Int] { self.members.indices.filter { self.members[$0] } }
 }
 
 private struct CycleSearch {

@@ -64,30 +64,57 @@ enum StepList: Hashable {
 
 /// What is known of every step before anything is compiled; shared by all scopes.
 final class StepTypes {
-    /// By name; of two steps with one name the first.
-    private(set) var types: [String: CELRecordType] = [:]
+    /// By name; of two steps with one name the first has the type.
+    private var known: [String: Known] = [:]
     /// In the order of the file.
     private(set) var names: [String] = []
-    private var lists: [String: [StepList]] = [:]
+
+    private struct Known {
+        let type: CELRecordType
+        let list: StepList
+        /// Of its namesakes.
+        var others: [StepList] = []
+    }
+
+    /// The scopes that were made of others by ``TypeScope/with(_:)``, by the number of the other.
+    fileprivate var derived: [Int: [ExtraNames: TypeScope]] = [:]
+    private var scopeCount = 0
+
+    func nextScope() -> Int {
+        self.scopeCount += 1
+        return self.scopeCount
+    }
 
     init(of syntax: RunbookSyntax) {
+        self.known.reserveCapacity(syntax.steps.count)
+        self.names.reserveCapacity(syntax.steps.count)
         self.add(syntax.steps, in: .main)
         self.add(syntax.onFailure?.steps ?? [], in: .onFailure)
         self.add(syntax.finally ?? [], in: .finally)
     }
 
-    func isVisible(_ name: String, from lists: [StepList]) -> Bool {
-        self.lists[name]?.contains { lists.contains($0) } ?? false
+    func contains(_ name: String) -> Bool {
+        self.known[name] != nil
+    }
+
+    /// The type of a step that can be seen from steps of one of these lists.
+    func type(of name: String, from lists: [StepList]) -> CELRecordType? {
+        guard let known = self.known[name], lists.contains(known.list) || known.others.contains(where: lists.contains)
+        else {
+            return nil
+        }
+        return known.type
     }
 
     private func add(_ steps: [StepSyntax], in list: StepList) {
         for step in steps {
             let name = step.name.value
-            if self.types[name] == nil {
-                self.types[name] = step.recordType
+            if self.known[name] == nil {
+                self.known[name] = Known(type: step.recordType, list: list)
                 self.names.append(name)
+            } else {
+                self.known[name]?.others.append(list)
             }
-            self.lists[name, default: []].append(list)
             switch step.verb {
             case .forEach(let loop): self.add(loop.steps, in: .loop(name))
             case .parallel(let parallel):
@@ -106,6 +133,8 @@ final class StepTypes {
 /// A runbook may have ten thousand steps and as many expressions, so the environment of an expression holds only what that
 /// expression mentions; all names are looked at only to suggest one for a name that is wrong.
 struct TypeScope {
+    /// Tells scopes apart: those with equal numbers have equal names and types.
+    private(set) var number: Int
     private var variables: [String: CELType] = [:]
     private let steps: StepTypes
     /// The lists whose steps can be read here.
@@ -113,14 +142,17 @@ struct TypeScope {
 
     init(steps: StepTypes) {
         self.steps = steps
+        self.number = steps.nextScope()
     }
 
     mutating func add(_ name: String, _ type: CELType) {
         self.variables[name] = type
+        self.number = self.steps.nextScope()
     }
 
     mutating func addSteps(of list: StepList) {
         self.lists.append(list)
+        self.number = self.steps.nextScope()
     }
 
     func adding(_ variables: [String: CELType]) -> TypeScope {
@@ -129,6 +161,27 @@ struct TypeScope {
             scope.add(name, type)
         }
         return scope
+    }
+
+    /// The scope of a condition on what a probe found, or of what is done on one target.
+    ///
+    /// A long runbook asks for the same few of these again and again.
+    func with(_ extra: ExtraNames) -> TypeScope {
+        if let known = self.steps.derived[self.number, default: [:]][extra] {
+            return known
+        }
+        let scope =
+            switch extra {
+            case .target: self.adding(["target": .record(ResultTypes.node)])
+            case .result(let kind): self.adding(["result": kind.type, "results": .list(kind.type)])
+            }
+        self.steps.derived[self.number, default: [:]][extra] = scope
+        return scope
+    }
+
+    /// The type of a name, where it is no step.
+    func type(of name: String) -> CELType? {
+        self.variables[name]
     }
 
     /// The names that an expression mentions and that are, or may be, nodes or lists of nodes, whose facts can go stale.
@@ -145,12 +198,11 @@ struct TypeScope {
         }
     }
 
-    /// What `expressions` may refer to here.
-    func environment(for expressions: [CELExpression]) -> CELEnvironment {
+    /// What an expression may refer to here.
+    func environment(for expression: CELExpression) -> CELEnvironment {
         var variables: [String: CELType] = [:]
-        var steps: [(String, CELType)] = []
-        var seen: Set<String> = []
-        for reference in expressions.flatMap(\.referencedPaths) {
+        var steps: [CELRecordType.Field] = []
+        for reference in expression.referencedPaths {
             guard reference.root == "steps" else {
                 guard let type = self.variables[reference.root] else {
                     return self.wholeEnvironment
@@ -161,21 +213,18 @@ struct TypeScope {
             guard reference.path.count > 1, let type = self.type(ofStep: reference.path[1]) else {
                 return self.wholeEnvironment
             }
-            if seen.insert(reference.path[1]).inserted {
-                steps.append((reference.path[1], type))
+            if !steps.contains(where: { $0.name == reference.path[1] }) {
+                steps.append(CELRecordType.Field(reference.path[1], type))
             }
         }
         if !steps.isEmpty {
-            variables["steps"] = .record(ResultTypes.record("steps", steps))
+            variables["steps"] = .record(CELRecordType("steps", fields: steps))
         }
         return CELEnvironment(variables: variables, functions: HostFunctions.declarations)
     }
 
     private func type(ofStep name: String) -> CELType? {
-        guard self.steps.isVisible(name, from: self.lists) else {
-            return nil
-        }
-        return self.steps.types[name].map { .record($0) }
+        self.steps.type(of: name, from: self.lists).map { .record($0) }
     }
 
     /// Every name; costs as much as there are steps.
@@ -189,34 +238,82 @@ struct TypeScope {
     }
 }
 
+/// Names that mean something in one place of a step.
+enum ExtraNames: Hashable {
+    /// `target`: what a command is about.
+    case target
+    /// `result` and `results` of a probe.
+    case result(ProbeResult)
+}
+
+/// What a probe finds on one target.
+enum ProbeResult: Hashable, CaseIterable {
+    case tcp
+    case http
+    case zookeeper
+    case kafka
+    case ssh
+    /// The probe itself is wrong and has been reported.
+    case anything
+
+    var type: CELType {
+        switch self {
+        case .tcp: Self.tcpType
+        case .http: Self.httpType
+        case .zookeeper: Self.zookeeperType
+        case .kafka: Self.kafkaType
+        case .ssh: Self.sshType
+        case .anything: .dyn
+        }
+    }
+
+    /// What is left of a step with such a probe; there are as many of these types as there are probes, not as there are steps.
+    var stepType: CELRecordType {
+        Self.stepTypes[self] ?? ResultTypes.step(results: self.type, items: .dyn)
+    }
+
+    private static let tcpType = CELType.record(ResultTypes.tcp)
+    private static let httpType = CELType.record(ResultTypes.http)
+    private static let zookeeperType = CELType.record(ResultTypes.zookeeper)
+    private static let kafkaType = CELType.record(ResultTypes.kafka)
+    private static let sshType = CELType.record(ResultTypes.ssh)
+    private static let stepTypes = Dictionary(
+        uniqueKeysWithValues: allCases.map { ($0, ResultTypes.step(results: $0.type, items: .dyn)) }
+    )
+}
+
 extension StepSyntax {
     /// What `steps.ID` is.
     var recordType: CELRecordType {
         switch self.verb {
-        case .probe(let probe): ResultTypes.step(results: probe.probe.resultType, items: .dyn)
-        case .wait(let wait): ResultTypes.step(results: wait.probe.resultType, items: .dyn)
-        case .run: ResultTypes.step(results: .record(ResultTypes.command), items: .dyn)
+        case .probe(let probe): probe.probe.result.stepType
+        case .wait(let wait): wait.probe.result.stepType
+        case .run: Self.runType
         case .request: ResultTypes.requestStep
-        case .forEach: ResultTypes.step(results: .dyn, items: .record(ResultTypes.item))
+        case .forEach: Self.loopType
         case .parallel(let parallel): ResultTypes.step(branches: parallel.branches.map(\.name.value))
-        case .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid:
-            ResultTypes.step(results: .dyn, items: .dyn)
+        case .approve, .notify, .choose, .call, .set, .pause, .finish, .invalid: ProbeResult.anything.stepType
         }
     }
+
+    private static let runType = ResultTypes.step(results: .record(ResultTypes.command), items: .dyn)
+    private static let loopType = ResultTypes.step(results: .dyn, items: .record(ResultTypes.item))
 }
 
 extension ProbeKindSyntax? {
     /// What one target's result is; anything, when the probe itself is wrong and has been reported.
-    var resultType: CELType {
+    var result: ProbeResult {
         switch self {
-        case .tcp: .record(ResultTypes.tcp)
-        case .http: .record(ResultTypes.http)
-        case .zookeeper: .record(ResultTypes.zookeeper)
-        case .kafka: .record(ResultTypes.kafka)
-        case .ssh: .record(ResultTypes.ssh)
-        case nil: .dyn
+        case .tcp: .tcp
+        case .http: .http
+        case .zookeeper: .zookeeper
+        case .kafka: .kafka
+        case .ssh: .ssh
+        case nil: .anything
         }
     }
+
+    var resultType: CELType { self.result.type }
 }
 
 extension RunbookSyntax {

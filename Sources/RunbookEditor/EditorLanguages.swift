@@ -9,6 +9,7 @@ package enum DocumentKind: String, Hashable, Sendable, CaseIterable {
     case runbook
     case configuration = "selfheal"
     case scenario
+    case tests = "test"
 
     /// What the file says that it is: editors hand us every YAML file there is.
     ///
@@ -18,8 +19,7 @@ package enum DocumentKind: String, Hashable, Sendable, CaseIterable {
         for line in 1...max(1, min(file.lineCount, Self.headLimit)) {
             let range = file.utf8Range(ofLine: line)
             // Most lines are indented, and need not become a text.
-            guard let first = file.utf8[range].first, first == 0x23 || first == 0x72 || first == 0x73 || first == 0x63
-            else {
+            guard let first = file.utf8[range].first, Self.beginnings.contains(first) else {
                 continue
             }
             let text = file.line(line)
@@ -30,8 +30,8 @@ package enum DocumentKind: String, Hashable, Sendable, CaseIterable {
                 return
             }
             // A scenario has a cluster, too.
-            if text.hasPrefix("runbook:") || text.hasPrefix("scenario:") {
-                found = text.hasPrefix("runbook:") ? .runbook : .scenario
+            if let kind = Self.keys.first(where: { text.hasPrefix($0.key) })?.kind {
+                found = kind
                 break
             }
             if text.hasPrefix("cluster:") {
@@ -43,6 +43,12 @@ package enum DocumentKind: String, Hashable, Sendable, CaseIterable {
         }
         self = found
     }
+
+    private static let keys: [(key: String, kind: Self)] = [
+        ("runbook:", .runbook), ("scenario:", .scenario), ("tests:", .tests),
+    ]
+    /// The first bytes of all that a line is looked at for.
+    private static let beginnings = Array("#rsct".utf8)
 
     /// How many lines are searched for what the file is.
     private static let headLimit = 200

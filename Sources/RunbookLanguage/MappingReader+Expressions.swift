@@ -69,7 +69,7 @@ extension MappingReader {
             self.sink.report(.wrongShape("'\(key)'", needed: "an expression", found: node, help: help))
             return nil
         }
-        let (cel, problems) = CELExpression.parse(scalar.text)
+        let (cel, problems) = self.sink.parseExpression(scalar.text)
         for problem in problems {
             self.sink.report(.badExpression(problem, at: scalar.span(ofUTF8Range: problem.range)))
         }
@@ -85,7 +85,7 @@ extension MappingReader {
             self.sink.report(.wrongShape("'\(key)'", needed: "text", found: node, help: nil))
             return nil
         }
-        let (cel, problems) = CELTemplate.parse(scalar.text)
+        let (cel, problems) = self.sink.parseTemplate(scalar.text)
         for problem in problems {
             self.sink.report(.badExpression(problem, at: scalar.span(ofUTF8Range: problem.range)))
         }

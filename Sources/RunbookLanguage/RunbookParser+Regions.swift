@@ -63,15 +63,15 @@ extension RunbookParser {
             return nil
         }
         let verb = self.verb(&reader, among: Self.undoingVerbs)
-        var syntax = StepSyntax(
+        let keys = self.commonKeys(from: &reader)
+        reader.finish(reportingUnknownKeys: verb != nil)
+        return StepSyntax(
             name: name ?? Spanned("", at: node.span),
             span: node.span,
-            verb: verb?.value ?? .invalid,
-            verbSpan: verb?.span ?? node.span
+            verb: verb,
+            keys: keys,
+            own: StepSyntax.OwnKeys()
         )
-        self.readCommonKeys(of: &syntax, from: &reader)
-        reader.finish(reportingUnknownKeys: verb != nil)
-        return syntax
     }
 
     func onFailure(_ node: YAMLNode) -> FailureSyntax? {

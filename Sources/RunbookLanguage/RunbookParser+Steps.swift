@@ -45,52 +45,50 @@ extension RunbookParser {
         let name = reader.requiredText("id", because: "give the step a name: 'id: look'")
         if let name {
             self.checkName(name, what: "step")
-            reader.what = "step '\(name.value)'"
+            reader.kind = "step"
+            reader.name = name.value
         }
         let verb = self.verb(&reader, among: Self.verbs)
-        var syntax = StepSyntax(
-            name: name ?? Spanned("", at: node.span),
-            span: node.span,
-            verb: verb?.value ?? .invalid,
-            verbSpan: verb?.span ?? node.span
-        )
-        self.readCommonKeys(of: &syntax, from: &reader)
-        syntax.maxVisits = reader.int("max_visits", in: 1...1_000)
-        syntax.next = reader.text("next")
-        let hasTimeout = syntax.timeout != nil || syntax.computedTimeout != nil
-        syntax.isTimeoutMisspelt = verb != nil && !hasTimeout && reader.hasMisspelling(of: ["timeout"])
-        syntax.routes = self.routes(&reader)
+        let keys = self.commonKeys(from: &reader)
+        var own = StepSyntax.OwnKeys()
+        own.maxVisits = reader.int("max_visits", in: 1...1_000)
+        own.next = reader.text("next")
+        own.isTimeoutMisspelt = verb != nil && !keys.hasTimeout && reader.hasMisspelling(of: ["timeout"])
+        own.routes = self.routes(&reader)
         if let undo = reader.pair("undo") {
-            syntax.undo = [self.undo(undo.value, of: name)].compactMap { $0 }
-            syntax.undoKey = undo.key.span
+            own.undo = [self.undo(undo.value, of: name)].compactMap { $0 }
+            own.undoKey = undo.key.span
         }
         // The keys of a step whose verb is unknown would all be unknown too: one mistake, one message.
         reader.finish(reportingUnknownKeys: verb != nil)
-        return syntax
+        return StepSyntax(name: name ?? Spanned("", at: node.span), span: node.span, verb: verb, keys: keys, own: own)
     }
 
     /// The keys that a step and an undo have in common.
-    func readCommonKeys(of syntax: inout StepSyntax, from reader: inout MappingReader) {
-        syntax.title = reader.text("title")
-        syntax.when = reader.expression("when")
-        syntax.require = reader.expression("require")
-        (syntax.timeout, syntax.computedTimeout) = self.span("timeout", &reader)
-        syntax.deadline = reader.duration("deadline")
-        syntax.retry = reader.take("retry").flatMap(self.retry)
-        syntax.verify = reader.take("verify").flatMap(self.verify)
+    func commonKeys(from reader: inout MappingReader) -> StepSyntax.CommonKeys {
+        var keys = StepSyntax.CommonKeys()
+        keys.title = reader.text("title")
+        keys.when = reader.expression("when")
+        keys.require = reader.expression("require")
+        (keys.timeout, keys.computedTimeout) = self.span("timeout", &reader)
+        keys.deadline = reader.duration("deadline")
+        keys.retry = reader.take("retry").flatMap(self.retry)
+        keys.verify = reader.take("verify").flatMap(self.verify)
+        return keys
     }
 
     private func routes(_ reader: inout MappingReader) -> [RouteSyntax] {
-        let keys: [(String, Outcome)] = [
-            ("if_failed", .failed), ("if_timed_out", .timedOut), ("if_refused", .refused), ("if_in_doubt", .inDoubt),
-        ]
-        return keys.compactMap { key, outcome in
+        Self.routeKeys.compactMap { key, outcome in
             guard let pair = reader.pair(key), let step = reader.text(pair.value, key) else {
                 return nil
             }
             return RouteSyntax(outcome: outcome, key: pair.key.span, step: step)
         }
     }
+
+    private static let routeKeys: [(String, Outcome)] = [
+        ("if_failed", .failed), ("if_timed_out", .timedOut), ("if_refused", .refused), ("if_in_doubt", .inDoubt),
+    ]
 
     // MARK: Verbs
 
@@ -132,7 +130,7 @@ extension RunbookParser {
         case "choose": return self.choose(body).map { .choose($0) }
         default: break
         }
-        guard var reader = MappingReader(body, what: "'\(word)'", sink: self.sink) else {
+        guard var reader = MappingReader(body, kind: "", name: word, sink: self.sink) else {
             return nil
         }
         defer { reader.finish() }
@@ -318,10 +316,16 @@ extension RunbookParser {
         _ key: String,
         _ reader: inout MappingReader
     ) -> (Spanned<Milliseconds>?, ExpressionSyntax?) {
-        guard let node = reader.take(key), let scalar = node.scalar, !node.isNull else {
+        guard let node = reader.take(key) else {
+            return (nil, nil)
+        }
+        guard let scalar = node.scalar, !node.isNull else {
             return (reader.duration(key), nil)
         }
-        if Milliseconds(text: scalar.text) != nil || Self.looksLikeDuration(scalar.text) {
+        if let duration = Milliseconds(text: scalar.text) {
+            return (Spanned(duration, at: scalar.span), nil)
+        }
+        if Self.looksLikeDuration(scalar.text) {
             return (reader.duration(key), nil)
         }
         return (nil, reader.expression(node, key))
@@ -431,7 +435,7 @@ extension RunbookParser {
         if found.count > 1 {
             self.sink.report(.severalProbes(in: reader.what, at: found[1].key.span, first: pair.key.span))
         }
-        guard var body = MappingReader(pair.value, what: "'\(pair.key.text)'", sink: self.sink) else {
+        guard var body = MappingReader(pair.value, kind: "", name: pair.key.text, sink: self.sink) else {
             return nil
         }
         defer { body.finish() }

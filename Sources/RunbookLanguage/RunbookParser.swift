@@ -23,7 +23,7 @@ package struct RunbookParser {
     }
 
     private static func parseAsWritten(_ root: YAMLNode) -> (syntax: RunbookSyntax?, diagnostics: [Diagnostic]) {
-        let sink = DiagnosticSink()
+        let sink = DiagnosticSink(memory: ExpressionMemory())
         let syntax = RunbookParser(sink: sink).runbook(root)
         return (syntax, sink.diagnostics)
     }
@@ -286,12 +286,18 @@ package enum Naming {
         self.isName(text, alsoAllowing: "_-")
     }
 
-    private static func isName(_ text: String, alsoAllowing extra: String) -> Bool {
-        guard let first = text.unicodeScalars.first, ("a"..."z").contains(first), text.unicodeScalars.count <= 64 else {
+    /// Everything allowed is one byte long, so bytes are all that is looked at.
+    private static func isName(_ text: String, alsoAllowing extra: StaticString) -> Bool {
+        guard let first = text.utf8.first, self.isLetter(first), text.utf8.count <= 64 else {
             return false
         }
-        return text.unicodeScalars.allSatisfy { scalar in
-            ("a"..."z").contains(scalar) || ("0"..."9").contains(scalar) || extra.unicodeScalars.contains(scalar)
+        return text.utf8.allSatisfy { byte in
+            self.isLetter(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || extra.withUTF8Buffer { $0.contains(byte) }
         }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
     }
 }

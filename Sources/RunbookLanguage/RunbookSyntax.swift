@@ -109,10 +109,17 @@ package enum PropertySyntax: Sendable {
 }
 
 /// An expression with the scalar it stands in, so that a place inside it is a place in the file.
-package struct ExpressionSyntax: Sendable {
+///
+/// A class, like ``TemplateSyntax``: most places where one may stand are empty, and an empty one should take little room.
+package final class ExpressionSyntax: Sendable {
     package let scalar: YAMLScalar
     /// Nothing when it could not be parsed; its problems have been reported.
     package let cel: CELExpression?
+
+    init(scalar: YAMLScalar, cel: CELExpression?) {
+        self.scalar = scalar
+        self.cel = cel
+    }
 
     package var span: SourceSpan {
         self.scalar.span
@@ -124,9 +131,14 @@ package struct ExpressionSyntax: Sendable {
 }
 
 /// A text with `${{ … }}` in it, with the scalar it stands in.
-package struct TemplateSyntax: Sendable {
+package final class TemplateSyntax: Sendable {
     package let scalar: YAMLScalar
     package let cel: CELTemplate?
+
+    init(scalar: YAMLScalar, cel: CELTemplate?) {
+        self.scalar = scalar
+        self.cel = cel
+    }
 
     /// As it is written, with its `${{ … }}`.
     package var text: String {
@@ -142,31 +154,79 @@ package struct TemplateSyntax: Sendable {
     }
 }
 
-package struct StepSyntax: Sendable {
+/// A step as it was written.
+///
+/// A class: a step is large, and is handed from hand to hand more often than anything else.
+package final class StepSyntax: Sendable {
     /// Empty when the step has none, which has been reported.
-    package var name: Spanned<String>
-    package var span: SourceSpan
-    package var title: Spanned<String>?
-    package var when: ExpressionSyntax?
-    package var require: ExpressionSyntax?
-    package var timeout: Spanned<Milliseconds>?
+    package let name: Spanned<String>
+    package let span: SourceSpan
+    package let title: Spanned<String>?
+    package let when: ExpressionSyntax?
+    package let require: ExpressionSyntax?
+    package let timeout: Spanned<Milliseconds>?
     /// Whether a key looks like `timeout`, which is reported as such.
-    package var isTimeoutMisspelt = false
+    package let isTimeoutMisspelt: Bool
     /// The timeout, where it is an expression.
-    package var computedTimeout: ExpressionSyntax?
-    package var deadline: Spanned<Milliseconds>?
-    package var retry: RetrySyntax?
-    package var verify: VerifySyntax?
-    package var maxVisits: Spanned<Int>?
-    package var next: Spanned<String>?
+    package let computedTimeout: ExpressionSyntax?
+    package let deadline: Spanned<Milliseconds>?
+    package let retry: RetrySyntax?
+    package let verify: VerifySyntax?
+    package let maxVisits: Spanned<Int>?
+    package let next: Spanned<String>?
     /// By the outcome's key, in the order written: `if_failed`, `if_timed_out`, `if_refused`, `if_in_doubt`.
-    package var routes: [RouteSyntax] = []
-    /// What undoes it: none or one, in a list because a step cannot hold a step.
-    package var undo: [StepSyntax] = []
-    package var undoKey: SourceSpan?
-    package var verb: VerbSyntax
+    package let routes: [RouteSyntax]
+    /// What undoes it: none or one.
+    package let undo: [StepSyntax]
+    package let undoKey: SourceSpan?
+    package let verb: VerbSyntax
     /// Where the verb is written.
-    package var verbSpan: SourceSpan
+    package let verbSpan: SourceSpan
+
+    init(name: Spanned<String>, span: SourceSpan, verb: Spanned<VerbSyntax>?, keys: CommonKeys, own: OwnKeys) {
+        self.name = name
+        self.span = span
+        self.verb = verb?.value ?? .invalid
+        self.verbSpan = verb?.span ?? span
+        self.title = keys.title
+        self.when = keys.when
+        self.require = keys.require
+        self.timeout = keys.timeout
+        self.computedTimeout = keys.computedTimeout
+        self.deadline = keys.deadline
+        self.retry = keys.retry
+        self.verify = keys.verify
+        self.isTimeoutMisspelt = own.isTimeoutMisspelt
+        self.maxVisits = own.maxVisits
+        self.next = own.next
+        self.routes = own.routes
+        self.undo = own.undo
+        self.undoKey = own.undoKey
+    }
+
+    /// The keys that a step and an undo have in common.
+    struct CommonKeys {
+        var title: Spanned<String>?
+        var when: ExpressionSyntax?
+        var require: ExpressionSyntax?
+        var timeout: Spanned<Milliseconds>?
+        var computedTimeout: ExpressionSyntax?
+        var deadline: Spanned<Milliseconds>?
+        var retry: RetrySyntax?
+        var verify: VerifySyntax?
+
+        var hasTimeout: Bool { self.timeout != nil || self.computedTimeout != nil }
+    }
+
+    /// The keys that only a step has.
+    struct OwnKeys {
+        var isTimeoutMisspelt = false
+        var maxVisits: Spanned<Int>?
+        var next: Spanned<String>?
+        var routes: [RouteSyntax] = []
+        var undo: [StepSyntax] = []
+        var undoKey: SourceSpan?
+    }
 }
 
 package struct RouteSyntax: Sendable {
@@ -175,21 +235,46 @@ package struct RouteSyntax: Sendable {
     package var step: Spanned<String>
 }
 
-package struct RetrySyntax: Sendable {
-    package var span: SourceSpan
-    package var attempts: Spanned<Int>?
-    package var within: Spanned<Milliseconds>?
-    package var backoff: Spanned<String>?
-    package var initial: Spanned<Milliseconds>?
-    package var max: Spanned<Milliseconds>?
-    package var jitter: Bool
+package final class RetrySyntax: Sendable {
+    package let span: SourceSpan
+    package let attempts: Spanned<Int>?
+    package let within: Spanned<Milliseconds>?
+    package let backoff: Spanned<String>?
+    package let initial: Spanned<Milliseconds>?
+    package let max: Spanned<Milliseconds>?
+    package let jitter: Bool
+
+    init(
+        span: SourceSpan,
+        attempts: Spanned<Int>?,
+        within: Spanned<Milliseconds>?,
+        backoff: Spanned<String>?,
+        initial: Spanned<Milliseconds>?,
+        max: Spanned<Milliseconds>?,
+        jitter: Bool
+    ) {
+        self.span = span
+        self.attempts = attempts
+        self.within = within
+        self.backoff = backoff
+        self.initial = initial
+        self.max = max
+        self.jitter = jitter
+    }
 }
 
-package struct VerifySyntax: Sendable {
-    package var span: SourceSpan
-    package var probe: ProbeKindSyntax?
-    package var expect: ExpressionSyntax?
-    package var every: Spanned<Milliseconds>?
+package final class VerifySyntax: Sendable {
+    package let span: SourceSpan
+    package let probe: ProbeKindSyntax?
+    package let expect: ExpressionSyntax?
+    package let every: Spanned<Milliseconds>?
+
+    init(span: SourceSpan, probe: ProbeKindSyntax?, expect: ExpressionSyntax?, every: Spanned<Milliseconds>?) {
+        self.span = span
+        self.probe = probe
+        self.expect = expect
+        self.every = every
+    }
 }
 
 // Indirect: a step is copied more often than its verb is looked at.

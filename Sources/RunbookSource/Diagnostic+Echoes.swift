@@ -39,7 +39,7 @@ private struct Echo: Hashable {
     static let noteLimit = 8
 
     init?(_ diagnostic: Diagnostic) {
-        let path = diagnostic.span.path
+        var path: String { diagnostic.span.path }
         switch diagnostic.code.number {
         case 201, 202: self.what = "\(path) step \(Self.quoted(0, in: diagnostic.message))"
         case 304 where diagnostic.message.hasPrefix("'steps' has no field "):
@@ -60,7 +60,7 @@ private struct Echo: Hashable {
 extension Diagnostic {
     /// Whether a key that is given twice lies around the second verb of a step, in the same column.
     fileprivate func isCrowded(by other: Diagnostic) -> Bool {
-        guard let own = self.notes.first?.span, let others = other.notes.first?.span, self.span.path == other.span.path
+        guard let own = self.notes.first?.span, let others = other.notes.first?.span, self.span.isInFile(of: other.span)
         else {
             return false
         }

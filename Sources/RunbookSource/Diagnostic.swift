@@ -99,13 +99,15 @@ extension Sequence<Diagnostic> {
 
     /// The order in which an author reads them: by file, then by place, then by number.
     package func inSourceOrder() -> [Diagnostic] {
-        self.enumerated().sorted { left, right in
-            let (a, b) = (left.element, right.element)
-            if a.span.path != b.span.path { return a.span.path < b.span.path }
-            if a.span.start.offset != b.span.start.offset { return a.span.start < b.span.start }
-            if a.code != b.code { return a.code.number < b.code.number }
-            return left.offset < right.offset
+        let all = Array(self)
+        // Diagnostics are large, so their numbers are sorted.
+        let order = all.indices.sorted { left, right in
+            let (a, b) = (all[left].span, all[right].span)
+            if !a.isInFile(of: b) { return a.path < b.path }
+            if a.start.offset != b.start.offset { return a.start < b.start }
+            let (first, second) = (all[left].code.number, all[right].code.number)
+            return first != second ? first < second : left < right
         }
-        .map(\.element)
+        return order.map { all[$0] }
     }
 }

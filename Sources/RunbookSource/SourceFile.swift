@@ -9,6 +9,8 @@
 package final class SourceFile: Sendable {
     /// How the author would name the file: the path they gave, not an absolute one.
     package let path: String
+    /// The same as a number, for spans.
+    package let pathNumber: SourcePath
     package let text: String
     /// The bytes of `text`; every offset in a span is an index into them.
     package let utf8: [UInt8]
@@ -22,12 +24,28 @@ package final class SourceFile: Sendable {
 
     package init(path: String, text: String) {
         self.path = path
+        self.pathNumber = SourcePath(path)
         var text = text
         text.makeContiguousUTF8()
         self.text = text
         self.utf8 = Array(text.utf8)
-        (self.lineStarts, self.scalarCounts) = Self.scan(self.utf8)
+        (self.lineStarts, self.scalarCounts, self.isPlain) = Self.scan(self.utf8)
     }
+
+    /// Nothing when the bytes are no UTF-8.
+    package init?(path: String, utf8: [UInt8]) {
+        guard let text = String(validating: utf8, as: UTF8.self) else {
+            return nil
+        }
+        self.path = path
+        self.pathNumber = SourcePath(path)
+        self.text = text
+        self.utf8 = utf8
+        (self.lineStarts, self.scalarCounts, self.isPlain) = Self.scan(utf8)
+    }
+
+    /// Whether there are nothing but printable ASCII characters, tabs and the ends of lines.
+    package let isPlain: Bool
 
     /// Whether a byte order mark stands at the start.
     package var hasByteOrderMark: Bool { self.utf8.starts(with: [0xEF, 0xBB, 0xBF]) }
@@ -36,22 +54,31 @@ package final class SourceFile: Sendable {
 
     package var lineCount: Int { self.lineStarts.count }
 
-    private static func scan(_ bytes: [UInt8]) -> (lineStarts: [UInt32], scalarCounts: [UInt32]) {
+    private static func scan(_ bytes: [UInt8]) -> (lineStarts: [UInt32], scalarCounts: [UInt32], isPlain: Bool) {
         var lineStarts: [UInt32] = [bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0]
+        lineStarts.reserveCapacity(bytes.count / 24 + 1)
         var isASCII = true
+        var isPlain = true
         bytes.withUnsafeBufferPointer { bytes in
             for index in bytes.indices {
                 let byte = bytes[index]
-                if byte >= 0x80 {
+                // Nearly all bytes are past this.
+                if byte &- 0x20 < 0x5F { continue }
+                if byte == 0x0A {
+                    lineStarts.append(UInt32(index + 1))
+                } else if byte == 0x0D {
+                    if index + 1 == bytes.count || bytes[index + 1] != 0x0A {
+                        lineStarts.append(UInt32(index + 1))
+                    }
+                } else if byte >= 0x80 {
                     isASCII = false
-                } else if byte == 0x0A {
-                    lineStarts.append(UInt32(index + 1))
-                } else if byte == 0x0D, index + 1 == bytes.count || bytes[index + 1] != 0x0A {
-                    lineStarts.append(UInt32(index + 1))
+                } else if byte != 0x09 {
+                    isPlain = false
                 }
             }
         }
-        guard !isASCII else { return (lineStarts, []) }
+        isPlain = isPlain && isASCII
+        guard !isASCII else { return (lineStarts, [], isPlain) }
         var scalarCounts: [UInt32] = []
         var count: UInt32 = 0
         for (index, byte) in bytes.enumerated() {
@@ -61,7 +88,7 @@ package final class SourceFile: Sendable {
             count += Self.startsScalar(byte) ? 1 : 0
         }
         scalarCounts.append(count)
-        return (lineStarts, scalarCounts)
+        return (lineStarts, scalarCounts, isPlain)
     }
 
     private static func startsScalar(_ byte: UInt8) -> Bool { byte & 0b1100_0000 != 0b1000_0000 }
@@ -82,7 +109,7 @@ extension SourceFile {
 
     package func span(utf8Range range: Range<Int>) -> SourceSpan {
         SourceSpan(
-            path: self.path,
+            self.pathNumber,
             start: self.position(atUTF8Offset: range.lowerBound),
             end: self.position(atUTF8Offset: range.upperBound)
         )

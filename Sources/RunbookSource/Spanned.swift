@@ -6,6 +6,7 @@ package struct Spanned<Value: Sendable>: Sendable {
     package let value: Value
     package let span: SourceSpan
 
+    @inlinable
     package init(_ value: Value, at span: SourceSpan) {
         self.value = value
         self.span = span

@@ -7,7 +7,12 @@ package import RunbookSource
 package final class DiagnosticSink {
     package private(set) var diagnostics: [Diagnostic] = []
 
-    package init() {}
+    /// What the reader of one kind of file wants to remember from one place of it to the next.
+    package let memory: AnyObject?
+
+    package init(memory: AnyObject? = nil) {
+        self.memory = memory
+    }
 
     package func report(_ diagnostic: Diagnostic) {
         self.diagnostics.append(diagnostic)
@@ -20,44 +25,100 @@ package final class DiagnosticSink {
 /// *required* is reported once, by ``finish(reportingUnknownKeys:)``, and not at all when it is only misspelt.
 package struct MappingReader {
     /// What the mapping is, for messages: `step 'look'`, `'retry'`.
-    package var what: String
+    package var what: String {
+        guard let name = self.name else {
+            return self.kind
+        }
+        return self.kind.isEmpty ? "'\(name)'" : "\(self.kind) '\(name)'"
+    }
+    /// What is named: `step`; what the author called it is put behind it only where there is something to say.
+    package var kind: String
+    package var name: String?
     /// The mapping's own place, and that of the key it belongs to.
     package let span: SourceSpan
     private let pairs: [YAMLPair]
     package let sink: DiagnosticSink
+    /// Every key that was asked for, some of them twice.
     private var known: [String] = []
+    /// Which of the first pairs were asked for, one bit for each.
+    private var taken: UInt64 = 0
     private var missing: [(key: String, help: String?)] = []
 
     /// Nothing, and a diagnostic, when the node is no mapping.
-    package init?(_ node: YAMLNode, what: String, sink: DiagnosticSink, help: String? = nil) {
+    package init?(_ node: YAMLNode, what: String, sink: DiagnosticSink, help: @autoclosure () -> String? = nil) {
+        self.init(node, kind: what, name: nil, sink: sink, help: help())
+    }
+
+    /// A mapping that is called `kind 'name'`, or `'name'` without a kind.
+    package init?(
+        _ node: YAMLNode,
+        kind: String,
+        name: String?,
+        sink: DiagnosticSink,
+        help: @autoclosure () -> String? = nil
+    ) {
+        self.kind = kind
+        self.name = name
+        self.span = node.span
+        self.sink = sink
         guard case .mapping(let pairs) = node.kind else {
-            sink.report(.wrongShape(what, needed: "a mapping of keys to values", found: node, help: help))
+            self.pairs = []
+            sink.report(.wrongShape(self.what, needed: "a mapping of keys to values", found: node, help: help()))
             return nil
         }
-        self.what = what
-        self.span = node.span
         self.pairs = pairs
-        self.sink = sink
+        self.known.reserveCapacity(Self.usualKeys)
     }
+
+    /// As many keys as a step may have.
+    private static let usualKeys = 24
 
     // MARK: Keys
 
     /// The value of a key, if it is there.
     package mutating func take(_ key: String) -> YAMLNode? {
-        self.pair(key)?.value
+        self.claim(key).map { self.pairs[$0].value }
     }
 
     package mutating func pair(_ key: String) -> YAMLPair? {
-        if !self.known.contains(key) {
-            self.known.append(key)
+        self.claim(key).map { self.pairs[$0] }
+    }
+
+    /// Asks for a key, and says which of the pairs has it: nodes are large, and most keys are looked at where they lie.
+    private mutating func claim(_ key: String) -> Int? {
+        self.known.append(key)
+        guard let index = self.index(of: key) else {
+            return nil
         }
-        return self.pairs.first { $0.key.text == key }
+        self.taken |= Self.bit(index)
+        return index
+    }
+
+    private func index(of key: String) -> Int? {
+        for index in self.pairs.indices where self.pairs[index].key.text == key {
+            return index
+        }
+        return nil
+    }
+
+    /// A mapping of more keys than bits has its later ones looked up.
+    private static func bit(_ index: Int) -> UInt64 { index < UInt64.bitWidth ? 1 << UInt64(index) : 0 }
+
+    /// Whether somebody asked for the key at this place.
+    private func isKnown(_ index: Int) -> Bool {
+        index < UInt64.bitWidth
+            ? self.taken & Self.bit(index) != 0 : self.known.contains(self.pairs[index].key.text)
     }
 
     /// The pairs with one of these keys, in the order of the file.
     package mutating func pairs(of keys: [String]) -> [YAMLPair] {
         self.known += keys
-        return self.pairs.filter { keys.contains($0.key.text) }
+        var found: [YAMLPair] = []
+        for index in self.pairs.indices where keys.contains(self.pairs[index].key.text) {
+            self.taken |= Self.bit(index)
+            found.append(self.pairs[index])
+        }
+        return found
     }
 
     package mutating func require(_ key: String, because help: String? = nil) -> YAMLNode? {
@@ -78,10 +139,11 @@ package struct MappingReader {
     /// - Parameter reportingUnknownKeys: whether everything that may be there has been asked for.
     package func finish(reportingUnknownKeys: Bool = true) {
         var misspelt: [String] = []
-        let strange = self.pairs.filter { !self.known.contains($0.key.text) }
+        let strange = self.pairs.indices.filter { !self.isKnown($0) }.map { self.pairs[$0] }
         if !strange.isEmpty {
             let present = Set(self.pairs.map(\.key.text))
-            let absent = self.known.filter { !present.contains($0) }
+            var seen = present
+            let absent = self.known.filter { seen.insert($0).inserted }
             let known = Set(self.known).sorted()
             for pair in strange.prefix(Self.strangeLimit) {
                 DidYouMean.suggestion(for: pair.key.text, among: absent).map { misspelt.append($0) }
@@ -97,7 +159,7 @@ package struct MappingReader {
 
     /// Where a key is written, without asking for it.
     package func keySpan(_ key: String) -> SourceSpan? {
-        self.pairs.first { $0.key.text == key }?.key.span
+        self.index(of: key).map { self.pairs[$0].key.span }
     }
 
     /// Whether a key that nobody knows looks like one of these.
@@ -108,11 +170,17 @@ package struct MappingReader {
     // MARK: Shapes
 
     package mutating func text(_ key: String) -> Spanned<String>? {
-        self.take(key).flatMap { self.text($0, key) }
+        guard let index = self.claim(key) else {
+            return nil
+        }
+        return self.pairs[index].value.spannedText ?? self.text(self.pairs[index].value, key)
     }
 
     package mutating func requiredText(_ key: String, because help: String? = nil) -> Spanned<String>? {
-        self.require(key, because: help).flatMap { self.text($0, key) }
+        guard self.require(key, because: help) != nil else {
+            return nil
+        }
+        return self.text(key)
     }
 
     package func text(_ node: YAMLNode, _ key: String) -> Spanned<String>? {
@@ -167,26 +235,37 @@ package struct MappingReader {
         return Spanned(value, at: node.span)
     }
 
+    @inlinable
     package mutating func word<Word: RawRepresentable & CaseIterable & Sendable>(
         _ key: String,
         _ type: Word.Type = Word.self
     ) -> Spanned<Word>? where Word.RawValue == String {
-        self.take(key).flatMap { self.word($0, key) }
+        self.text(key).flatMap { self.word($0, key) }
     }
 
+    @inlinable
     package func word<Word: RawRepresentable & CaseIterable & Sendable>(
         _ node: YAMLNode,
         _ key: String,
         _ type: Word.Type = Word.self
     ) -> Spanned<Word>? where Word.RawValue == String {
-        guard let text = self.text(node, key) else {
-            return nil
-        }
+        self.text(node, key).flatMap { self.word($0, key) }
+    }
+
+    @inlinable
+    package func word<Word: RawRepresentable & CaseIterable & Sendable>(
+        _ text: Spanned<String>,
+        _ key: String
+    ) -> Spanned<Word>? where Word.RawValue == String {
         guard let word = Word(rawValue: text.value) else {
-            self.sink.report(.unknownWord(text.value, for: key, at: text.span, known: Word.allCases.map(\.rawValue)))
+            self.refuse(text, for: key, known: Word.allCases.map(\.rawValue))
             return nil
         }
         return Spanned(word, at: text.span)
+    }
+
+    package func refuse(_ word: Spanned<String>, for key: String, known: [String]) {
+        self.sink.report(.unknownWord(word.value, for: key, at: word.span, known: known))
     }
 
     package mutating func elements(_ key: String, _ needed: String) -> [YAMLNode]? {
@@ -220,7 +299,7 @@ extension MappingReader {
     }
 
     private init(empty what: String, span: SourceSpan, sink: DiagnosticSink) {
-        self.what = what
+        self.kind = what
         self.span = span
         self.pairs = []
         self.sink = sink
@@ -228,6 +307,6 @@ extension MappingReader {
 
     /// The keys that nobody has asked for yet.
     package var unknownKeys: [String] {
-        self.pairs.map(\.key.text).filter { !self.known.contains($0) }
+        self.pairs.indices.filter { !self.isKnown($0) }.map { self.pairs[$0].key.text }
     }
 }

@@ -13,7 +13,9 @@ struct TextScreening {
     private(set) var isReadable = true
 
     init(of file: SourceFile, limit: Int) {
-        self.findCharacters(in: file, limit: limit)
+        if !file.isPlain {
+            self.findCharacters(in: file, limit: limit)
+        }
         self.findDirective(in: file)
     }
 

@@ -59,16 +59,16 @@ package struct YAMLDocument: Sendable {
         if let encoding = TextScreening.foreignEncoding(of: bytes) {
             return Self(refusing: path, .foreignEncoding(encoding, path: path))
         }
-        let file = SourceFile(path: path, text: String(decoding: bytes, as: UTF8.self))
-        guard file.utf8 == bytes else {
-            // What decodes differently was repaired, and the first repair stands where the damage is.
-            let offset = zip(file.utf8, bytes).enumerated().first { $1.0 != $1.1 }?.offset ?? bytes.count
-            let start = min(offset, file.utf8.count)
-            let place = file.span(utf8Range: start..<min(start + 3, file.utf8.count))
-            let byte = offset < bytes.count ? bytes[offset] : 0
-            return Self(file: file, root: nil, diagnostics: [.invalidUTF8(byte, at: place)])
+        if let file = SourceFile(path: path, utf8: bytes) {
+            return Self.parse(file, features: features, limits: limits)
         }
-        return Self.parse(file, features: features, limits: limits)
+        // What decodes differently is repaired, and the first repair stands where the damage is.
+        let file = SourceFile(path: path, text: String(decoding: bytes, as: UTF8.self))
+        let offset = zip(file.utf8, bytes).enumerated().first { $1.0 != $1.1 }?.offset ?? bytes.count
+        let start = min(offset, file.utf8.count)
+        let place = file.span(utf8Range: start..<min(start + 3, file.utf8.count))
+        let byte = offset < bytes.count ? bytes[offset] : 0
+        return Self(file: file, root: nil, diagnostics: [.invalidUTF8(byte, at: place)])
     }
 
     private init(file: SourceFile, root: YAMLNode?, diagnostics: [Diagnostic]) {

@@ -5,8 +5,8 @@ import RunbookSource
 
 /// A list or mapping whose end has not come yet.
 ///
-/// A class, so that adding a value to the innermost one never copies the others.
-final class YAMLFrame {
+/// What is inside lies in the builder's own lists, where all open collections share the room, and is moved to a list of its own at the end.
+struct YAMLFrame {
     enum Key {
         case text(YAMLScalar)
         case merge(YAMLScalar)
@@ -18,9 +18,9 @@ final class YAMLFrame {
     let isFlow: Bool
     let anchor: String?
     let start: SourcePosition
+    /// Where its own begin in the builder's list of nodes, or of pairs.
+    let first: Int
 
-    var nodes: [YAMLNode] = []
-    var pairs: [YAMLPair] = []
     var merges: [YAMLPair] = []
     /// The key whose value comes next.
     var key: Key?
@@ -29,31 +29,18 @@ final class YAMLFrame {
     /// The end of the last thing inside.
     var lastEnd: SourcePosition
     /// Where each key stands; filled once there are too many to look through.
-    private var places: [String: SourceSpan] = [:]
+    var places: [String: SourceSpan] = [:]
 
-    private static let smallMapping = 12
+    /// Up to so many keys are looked through faster than they are looked up.
+    static let smallMapping = 12
 
-    init(isMapping: Bool, isFlow: Bool, anchor: String?, start: SourcePosition) {
+    init(isMapping: Bool, isFlow: Bool, anchor: String?, start: SourcePosition, first: Int) {
         self.isMapping = isMapping
         self.isFlow = isFlow
         self.anchor = anchor
         self.start = start
+        self.first = first
         self.lastEnd = start
-    }
-
-    /// Where a key of the same text stands already; if nowhere, the key is expected to be added.
-    func firstUse(of key: YAMLScalar) -> SourceSpan? {
-        guard self.pairs.count >= Self.smallMapping else {
-            return self.pairs.first { $0.key.text == key.text }?.key.span
-        }
-        if self.places.isEmpty {
-            for pair in self.pairs {
-                self.places[pair.key.text] = pair.key.span
-            }
-        }
-        if let place = self.places[key.text] { return place }
-        self.places[key.text] = key.span
-        return nil
     }
 
     /// What a message about an unfinished file can say about this collection.

@@ -69,7 +69,15 @@ extension YAMLNode {
     }
 
     /// Whether the value is left out, or written `null` or `~`.
-    package var isNull: Bool { self.scalar?.resolved == .null }
+    package var isNull: Bool {
+        if case .scalar(let scalar) = self.kind { scalar.isNull } else { false }
+    }
+
+    /// The text with its place; nothing for `null`, and for anything but a scalar.
+    var spannedText: Spanned<String>? {
+        guard case .scalar(let scalar) = self.kind, !scalar.isNull else { return nil }
+        return Spanned(scalar.text, at: self.span)
+    }
 
     /// What kind of value this is, for a message: `a list`, `a mapping`, `a number`, `text`.
     package var kindName: String {

@@ -76,6 +76,7 @@ extension YAMLScalar {
     /// half the readers of a runbook take `010` for eight. A whole number beyond 64 bits is a double.
     package var resolved: Resolved {
         guard self.style == .plain else { return .string(self.text) }
+        guard self.mayMeanMore else { return .string(self.text) }
         switch self.text {
         case "", "~", "null", "Null", "NULL": return .null
         case "true", "True", "TRUE": return .bool(true)
@@ -89,6 +90,23 @@ extension YAMLScalar {
             return .string(self.text)
         }
         return PlainNumber(self.text)?.resolved ?? .string(self.text)
+    }
+
+    /// Whether the text is one of those that mean nothing.
+    var isNull: Bool {
+        guard self.style == .plain, self.text.utf8.count <= 4 else { return false }
+        return self.text.isEmpty || self.mayMeanMore && self.resolved == .null
+    }
+
+    /// Whether the text begins like something that is no text; nearly all are ruled out by that.
+    private var mayMeanMore: Bool {
+        guard let first = self.text.utf8.first else { return true }
+        switch first {
+        case UInt8(ascii: "~"), UInt8(ascii: "n"), UInt8(ascii: "N"), UInt8(ascii: "t"), UInt8(ascii: "T"),
+            UInt8(ascii: "f"), UInt8(ascii: "F"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "-"):
+            return true
+        default: return isDigit(first)
+        }
     }
 
     /// Whether YAML 1.1 readers, or people, could take this text for something else: `yes`, `010`, `12:30:45`.

@@ -11,9 +11,13 @@ struct YAMLTreeBuilder {
     private(set) var diagnostics: [Diagnostic]
 
     private var open: [YAMLFrame] = []
+    /// What is inside of the open lists, and of the open mappings, those of the innermost one last.
+    private var openNodes: [YAMLNode] = []
+    private var openPairs: [YAMLPair] = []
     private var root: YAMLNode?
     private var anchors: [String: Anchored] = [:]
     private var nodes = 0
+    private let nodeLimit: Int
     private var hasTooManyAliases = false
 
     /// A value that aliases may bring in again.
@@ -27,6 +31,7 @@ struct YAMLTreeBuilder {
         self.file = file
         self.features = features
         self.limits = limits
+        self.nodeLimit = limits.nodes(inFileOf: file.utf8.count)
         self.diagnostics = diagnostics
     }
 
@@ -68,13 +73,19 @@ struct YAMLTreeBuilder {
             if case .mappingStart = event.kind { isMapping = true }
             let start = self.contentStart(event, properties)
             self.open.append(
-                YAMLFrame(isMapping: isMapping, isFlow: isFlow, anchor: properties.anchor, start: start)
+                YAMLFrame(
+                    isMapping: isMapping,
+                    isFlow: isFlow,
+                    anchor: properties.anchor,
+                    start: start,
+                    first: isMapping ? self.openPairs.count : self.openNodes.count
+                )
             )
         case .collectionEnd:
             self.close(event)
         }
-        guard self.nodes <= self.limits.nodes else {
-            self.report(.tooManyValues(limit: self.limits.nodes, at: self.span(event.start, event.end)))
+        guard self.nodes <= self.nodeLimit else {
+            self.report(.tooManyValues(limit: self.nodeLimit, at: self.span(event.start, event.end)))
             return false
         }
         return true
@@ -86,7 +97,7 @@ struct YAMLTreeBuilder {
     }
 
     private func span(_ start: SourcePosition, _ end: SourcePosition) -> SourceSpan {
-        SourceSpan(path: self.file.path, start: start, end: end)
+        SourceSpan(self.file.pathNumber, start: start, end: end)
     }
 }
 
@@ -103,8 +114,8 @@ extension YAMLTreeBuilder {
         let end = style == .literal || style == .folded ? self.trimmed(event.end, from: start) : event.end
         let span = self.span(start, end)
         let scalar = YAMLScalar(text: text, style: style, span: span, file: self.file)
-        if let frame = self.open.last, frame.isMapping, frame.key == nil {
-            self.takeKey(scalar, properties, in: frame)
+        if self.isAtKey {
+            self.takeKey(scalar, properties)
             return
         }
         let node = YAMLNode(kind: .scalar(scalar), span: span)
@@ -121,7 +132,8 @@ extension YAMLTreeBuilder {
         guard let frame = self.open.popLast() else { return }
         // libyaml ends a block collection where the next thing starts, which may be pages below.
         let end = frame.isFlow ? event.end : max(frame.lastEnd, frame.start)
-        let kind: YAMLNode.Kind = frame.isMapping ? .mapping(self.pairs(of: frame)) : .sequence(frame.nodes)
+        let kind: YAMLNode.Kind =
+            frame.isMapping ? .mapping(self.takePairs(of: frame)) : .sequence(self.takeNodes(of: frame))
         let node = YAMLNode(kind: kind, span: self.span(frame.start, end))
         self.nodes += 1
         if let anchor = frame.anchor {
@@ -135,26 +147,26 @@ extension YAMLTreeBuilder {
         var node = YAMLNode(kind: .scalar(YAMLScalar(text: "", style: .plain, span: place)), span: place)
         var weight = 1
         if let anchored = self.anchors[anchor] {
-            if self.nodes + anchored.weight <= self.limits.nodes {
+            if self.nodes + anchored.weight <= self.nodeLimit {
                 node = anchored.node
                 node.alias = place
                 weight = anchored.weight
             } else if !self.hasTooManyAliases {
                 // Said once: in a bomb nearly every alias is one too many.
                 self.hasTooManyAliases = true
-                self.report(.aliasesExpandTooFar(limit: self.limits.nodes, at: place, anchor: anchored.node.span))
+                self.report(.aliasesExpandTooFar(limit: self.nodeLimit, at: place, anchor: anchored.node.span))
             }
         } else if let frame = self.open.last(where: { $0.anchor == anchor }) {
             self.report(.aliasInsideItself(anchor, at: place, anchor: self.span(frame.start, frame.start)))
         } else {
             self.report(.unknownAlias(anchor, at: place, known: self.anchors.keys.sorted()))
         }
-        if let frame = self.open.last, frame.isMapping, frame.key == nil {
+        if self.isAtKey {
             if let scalar = node.scalar {
-                self.takeKey(scalar, .init(), in: frame)
+                self.takeKey(scalar, .init())
             } else {
                 self.report(.keyIsNotText(node.kindName, at: place))
-                frame.key = .unusable
+                self.open[self.open.count - 1].key = .unusable
             }
             return
         }
@@ -162,62 +174,96 @@ extension YAMLTreeBuilder {
         self.add(node, weight: weight, end: event.end)
     }
 
+    /// Whether what comes next is a key of the innermost mapping.
+    private var isAtKey: Bool {
+        guard let index = self.open.indices.last, self.open[index].isMapping else { return false }
+        return self.open[index].key == nil
+    }
+
     /// Puts a finished value where it belongs.
     private mutating func add(_ node: YAMLNode, weight: Int, end: SourcePosition) {
-        guard let frame = self.open.last else {
+        guard let index = self.open.indices.last else {
             self.root = node
             return
         }
-        frame.weight += weight
-        frame.lastEnd = max(frame.lastEnd, end)
-        guard frame.isMapping else {
-            frame.nodes.append(node)
+        self.open[index].weight += weight
+        self.open[index].lastEnd = max(self.open[index].lastEnd, end)
+        guard self.open[index].isMapping else {
+            self.openNodes.append(node)
             return
         }
-        switch frame.key {
+        switch self.open[index].key {
         case nil:
             self.report(.keyIsNotText(node.kindName, at: node.span))
-            frame.key = .unusable
+            self.open[index].key = .unusable
             return
         case .unusable:
             break
         case .merge(let key):
-            frame.merges.append(YAMLPair(key: key, value: node))
+            self.open[index].merges.append(YAMLPair(key: key, value: node))
         case .text(let key):
-            self.warnAboutMissingSpace(key, node, in: frame)
-            frame.pairs.append(YAMLPair(key: key, value: node))
+            if self.open[index].isFlow {
+                self.warnAboutMissingSpace(key, node)
+            }
+            self.openPairs.append(YAMLPair(key: key, value: node))
         }
-        frame.key = nil
+        self.open[index].key = nil
+    }
+
+    private mutating func takeNodes(of frame: YAMLFrame) -> [YAMLNode] {
+        defer { self.openNodes.removeSubrange(frame.first...) }
+        return Array(self.openNodes[frame.first...])
     }
 }
 
 // MARK: Keys
 
 extension YAMLTreeBuilder {
-    private mutating func takeKey(_ key: YAMLScalar, _ properties: YAMLEvent.Properties, in frame: YAMLFrame) {
-        frame.lastEnd = max(frame.lastEnd, key.span.end)
+    private mutating func takeKey(_ key: YAMLScalar, _ properties: YAMLEvent.Properties) {
+        let index = self.open.count - 1
+        self.open[index].lastEnd = max(self.open[index].lastEnd, key.span.end)
         if let anchor = properties.anchor {
             self.anchors[anchor] = Anchored(node: YAMLNode(kind: .scalar(key), span: key.span), weight: 1)
         }
         if key.style == .plain, key.text == "<<" {
-            frame.key = .merge(key)
+            self.open[index].key = .merge(key)
             if !self.features.contains(.mergeKeys) {
                 self.report(.mergeKeyNotAllowed(at: key.span))
-                frame.key = .unusable
+                self.open[index].key = .unusable
             }
         } else if key.style == .plain, key.text.isEmpty {
             self.report(.keyIsMissing(at: key.span))
-            frame.key = .unusable
-        } else if let first = frame.firstUse(of: key) {
+            self.open[index].key = .unusable
+        } else if let first = Self.firstUse(of: key, in: &self.open[index], self.openPairs) {
             self.report(.duplicateKey(key.text, at: key.span, first: first))
-            frame.key = .unusable
+            self.open[index].key = .unusable
         } else {
-            frame.key = .text(key)
+            self.open[index].key = .text(key)
         }
     }
 
+    /// Where a key of the same text stands already; if nowhere, the key is expected to be added.
+    private static func firstUse(of key: YAMLScalar, in frame: inout YAMLFrame, _ pairs: [YAMLPair]) -> SourceSpan? {
+        let own = frame.first..<pairs.count
+        guard own.count >= YAMLFrame.smallMapping else {
+            for index in own where pairs[index].key.text == key.text {
+                return pairs[index].key.span
+            }
+            return nil
+        }
+        if frame.places.isEmpty {
+            for index in own {
+                frame.places[pairs[index].key.text] = pairs[index].key.span
+            }
+        }
+        if let place = frame.places[key.text] { return place }
+        frame.places[key.text] = key.span
+        return nil
+    }
+
     /// The frame's own pairs, then what it merges in and does not have itself.
-    private mutating func pairs(of frame: YAMLFrame) -> [YAMLPair] {
+    private mutating func takePairs(of frame: YAMLFrame) -> [YAMLPair] {
+        var frame = frame
         for merge in frame.merges {
             let sources = merge.value.sequence ?? [merge.value]
             for source in sources {
@@ -225,17 +271,18 @@ extension YAMLTreeBuilder {
                     self.report(.mergeNeedsMapping(source.kindName, at: source.alias ?? source.span))
                     continue
                 }
-                for pair in pairs where frame.firstUse(of: pair.key) == nil {
-                    frame.pairs.append(pair)
+                for pair in pairs where Self.firstUse(of: pair.key, in: &frame, self.openPairs) == nil {
+                    self.openPairs.append(pair)
                 }
             }
         }
-        return frame.pairs
+        defer { self.openPairs.removeSubrange(frame.first...) }
+        return Array(self.openPairs[frame.first...])
     }
 
     /// `{port:80}` is a key `port:80` without a value, which nobody means.
-    private mutating func warnAboutMissingSpace(_ key: YAMLScalar, _ value: YAMLNode, in frame: YAMLFrame) {
-        guard frame.isFlow, key.style == .plain, value.span.isEmpty, value.alias == nil,
+    private mutating func warnAboutMissingSpace(_ key: YAMLScalar, _ value: YAMLNode) {
+        guard key.style == .plain, value.span.isEmpty, value.alias == nil,
             let colon = key.text.firstIndex(of: ":"), colon != key.text.startIndex
         else { return }
         self.report(.spaceIsMissing(key.text, name: String(key.text[..<colon]), at: key.span, severity: .warning))

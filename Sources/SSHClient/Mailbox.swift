@@ -12,6 +12,8 @@ enum Letter: Sendable {
     case prepared(SSHHost, Result<PreparedHost, SSHError>)
     /// What an agent answered to the connection of that number.
     case signed(UInt64, Result<[UInt8], SSHAgent.Failure>)
+    /// A piece of a task that prefers the driver's thread.
+    case work(UnownedJob)
     case shutDown
 }
 
@@ -20,9 +22,12 @@ enum Letter: Sendable {
 /// Commands in it are limited by ``SSHClient/Configuration/commandLimit``; of the other letters there can be no
 /// more than one for each command or host.
 final class Mailbox: Sendable {
-    private struct State {
+    fileprivate struct State {
         var letters: [Letter] = []
         var isClosed = false
+        /// Whether the driver will look into the box before it sleeps again; then nobody has to ring.
+        var isAwake = false
+        var isRung = false
         var unfinishedCommands = 0
         /// Resumed once the driver has let go of everything.
         var awaitingEnd: [CheckedContinuation<Void, Never>] = []
@@ -33,6 +38,11 @@ final class Mailbox: Sendable {
     enum Refusal {
         case full
         case closed
+    }
+
+    private enum Entry {
+        case taken(mustRing: Bool)
+        case refused(Refusal)
     }
 
     private let state = Mutex(State())
@@ -48,41 +58,41 @@ final class Mailbox: Sendable {
     var descriptor: CInt { self.event.number }
 
     func submit(_ request: CommandRequest, limit: Int) -> Refusal? {
-        let refusal: Refusal? = self.state.withLock { state in
-            guard !state.isClosed else { return .closed }
-            guard state.unfinishedCommands < limit else { return .full }
+        let entry: Entry = self.state.withLock { state in
+            guard !state.isClosed else { return .refused(.closed) }
+            guard state.unfinishedCommands < limit else { return .refused(.full) }
             state.unfinishedCommands += 1
-            state.letters.append(.run(request))
+            return .taken(mustRing: state.put(.run(request)))
+        }
+        switch entry {
+        case .refused(let refusal): return refusal
+        case .taken(let mustRing):
+            self.ring(mustRing)
             return nil
         }
-        if refusal == nil {
-            self.ring()
-        }
-        return refusal
     }
 
     func post(_ letter: Letter) {
-        let isOpen = self.state.withLock { state in
-            guard !state.isClosed else { return false }
-            state.letters.append(letter)
-            return true
-        }
-        if isOpen {
-            self.ring()
-        }
+        self.ring(self.state.withLock { $0.isClosed ? false : $0.put(letter) })
+    }
+
+    /// Has the driver's thread carry out a piece of a task.
+    ///
+    /// - Returns: whether it will; it does so until it ends, even when nothing else is accepted any more.
+    func post(_ job: UnownedJob) -> Bool {
+        let mustRing: Bool? = self.state.withLock { $0.hasEnded ? nil : $0.put(.work(job)) }
+        self.ring(mustRing ?? false)
+        return mustRing != nil
     }
 
     /// Asks the driver to end; nothing is accepted any more.
     func close() {
-        let isFirst = self.state.withLock { state in
+        let mustRing = self.state.withLock { state in
             guard !state.isClosed else { return false }
             state.isClosed = true
-            state.letters.append(.shutDown)
-            return true
+            return state.put(.shutDown)
         }
-        if isFirst {
-            self.ring()
-        }
+        self.ring(mustRing)
     }
 
     func waitForEnd() async {
@@ -103,13 +113,27 @@ final class Mailbox: Sendable {
 
     // What follows is for the driver.
 
+    /// What has come since; from now on nobody rings, until ``mayRest()`` is asked.
     func takeAll() -> [Letter] {
+        self.state.withLock { state in
+            state.isAwake = true
+            state.isRung = false
+            defer { state.letters = [] }
+            return state.letters
+        }
+    }
+
+    /// Has the bell fall silent; the letters of whoever rang are in the box.
+    func hearBell() {
         var rings: UInt64 = 0
         unsafe read(self.event.number, &rings, MemoryLayout<UInt64>.size)
-        return self.state.withLock { state in
-            let letters = state.letters
-            state.letters.removeAll(keepingCapacity: true)
-            return letters
+    }
+
+    /// Whether the box is empty: whoever puts something in from now on will ring.
+    func mayRest() -> Bool {
+        self.state.withLock { state in
+            state.isAwake = !state.letters.isEmpty
+            return !state.isAwake
         }
     }
 
@@ -121,19 +145,35 @@ final class Mailbox: Sendable {
         self.state.withLock { change(&$0.counters) }
     }
 
-    func ended() {
-        let waiting = self.state.withLock { state in
+    /// - Returns: what came too late to be read.
+    func ended() -> [Letter] {
+        let (waiting, unread) = self.state.withLock { state in
             state.hasEnded = true
-            defer { state.awaitingEnd = [] }
-            return state.awaitingEnd
+            defer {
+                state.awaitingEnd = []
+                state.letters = []
+            }
+            return (state.awaitingEnd, state.letters)
         }
         for continuation in waiting {
             continuation.resume()
         }
+        return unread
     }
 
-    private func ring() {
+    private func ring(_ isNeeded: Bool) {
+        guard isNeeded else { return }
         var one: UInt64 = 1
         unsafe write(self.event.number, &one, MemoryLayout<UInt64>.size)
+    }
+}
+
+extension Mailbox.State {
+    /// - Returns: whether the driver sleeps, and nobody has rung yet.
+    fileprivate mutating func put(_ letter: Letter) -> Bool {
+        self.letters.append(letter)
+        guard !self.isAwake, !self.isRung else { return false }
+        self.isRung = true
+        return true
     }
 }

@@ -33,6 +33,8 @@ package final class ReceiptCommandRunner: CommandRunner {
         var incarnations: [String: StoreIncarnation] = [:]
         /// Where something may have been started.
         var places: [String: Place] = [:]
+        /// What nodes were turned into: keys are parsed, and no secret is in it.
+        var placesOfNodes: [NodeName: (node: Node, place: Place)] = [:]
     }
 
     private let client: SSHClient
@@ -40,7 +42,6 @@ package final class ReceiptCommandRunner: CommandRunner {
     private let family: String
     private let localFolder: String
     private let memory: any IncarnationMemory
-    private let hosts: SSHHosts
     private let patience: Patience
     let now: @Sendable () -> Instant
     private let state = Mutex(State())
@@ -66,7 +67,6 @@ package final class ReceiptCommandRunner: CommandRunner {
         self.client = client
         self.term = term
         self.localFolder = localFolder
-        self.hosts = SSHHosts()
     }
 
     // MARK: Port
@@ -81,15 +81,21 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard !wasStopped else {
             return CommandReport(.notSent(reason: "it was stopped before it was sent"))
         }
-        return await self.wait(for: act) {
+        return await self.wait(for: act, on: node) {
             act.repeating == .never
                 ? await self.runUnguarded(act, on: node) : await self.runGuarded(act, on: node, onOutput: onOutput)
         }
     }
 
     /// Waits in a task of its own, which a stop that finds out more, or nothing at all, can end.
-    private func wait(for act: Act, _ body: @escaping @Sendable () async -> CommandReport) async -> CommandReport {
-        let task = Task.immediate { await body() }
+    ///
+    /// It goes on where the connections are driven: the little that is done with an answer is not worth another thread.
+    private func wait(
+        for act: Act,
+        on node: Node?,
+        _ body: @escaping @Sendable () async -> CommandReport
+    ) async -> CommandReport {
+        let task = Task.immediate(executorPreference: node == nil ? nil : self.client.executor) { await body() }
         let isStopAsked = self.state.withLock { state in
             state.flights[act.effect]?.task = task
             return state.stoppedEarly.contains(act.effect)
@@ -155,7 +161,7 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard act.repeating != .never else {
             return CommandReport(.inDoubt(reason: "the engine ended while it ran, and it leaves no receipt"))
         }
-        return await self.wait(for: act) {
+        return await self.wait(for: act, on: node) {
             do {
                 let place = try self.place(of: node)
                 guard try await self.memory.incarnation(at: place.name) != nil else {
@@ -462,33 +468,22 @@ package final class ReceiptCommandRunner: CommandRunner {
         }
     }
 
-    struct Place: Sendable {
-        let name: String
-        let transport: any ShellTransport
-        let store: ReceiptStore
-    }
-
-    struct PlaceError: Error {
-        let message: String
-    }
-
     func place(of node: Node?) throws(PlaceError) -> Place {
-        do {
-            guard let node else {
-                let store = try ReceiptStore(folder: self.localFolder, access: .direct)
-                return Place(name: "the engine's machine", transport: LocalTransport(), store: store)
-            }
-            let host = try self.hosts.host(of: node)
-            let transport = SSHTransport(client: self.client, host: host)
-            return Place(
-                name: Self.placeName(of: node),
-                transport: transport,
-                store: try Self.store(of: node, family: self.family)
-            )
-        } catch let error as SSHHosts.Problem {
-            throw PlaceError(message: error.message)
-        } catch {
-            throw PlaceError(message: "\(error)")
+        guard let node, node.ssh?.needsNoSecret ?? false else {
+            return try self.makePlace(of: node)
         }
+        if let known = self.state.withLock({ $0.placesOfNodes[node.name] }), known.node == node {
+            return known.place
+        }
+        let place = try self.makePlace(of: node)
+        self.state.withLock { $0.placesOfNodes[node.name] = (node, place) }
+        return place
+    }
+
+    private func makePlace(of node: Node?) throws(PlaceError) -> Place {
+        guard let node else {
+            return try Place(onThisMachine: self.localFolder)
+        }
+        return try Place(of: node, family: self.family, through: self.client)
     }
 }

@@ -23,12 +23,25 @@ final class ParserBox: Sendable {
 }
 
 enum Nonce {
-    private static let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+    /// 32 of them, so that five bits choose one.
+    private static let letters = Array("abcdefghijkmnpqrstuvwxyz23456789".utf8)
+    private static let length = 32
+    private static let lettersOfWord = 8
 
-    /// Unguessable: a command's own output must not be able to pass for the wrapper's.
+    /// 160 bits, unguessable: a command's own output must not be able to pass for the wrapper's.
     static func fresh() -> String {
         var generator = SystemRandomNumberGenerator()
-        return String((0..<32).map { _ in self.letters[Int.random(in: 0..<self.letters.count, using: &generator)] })
+        return String(unsafeUninitializedCapacity: Self.length) { text in
+            for start in stride(from: 0, to: Self.length, by: Self.lettersOfWord) {
+                // Each question goes to the kernel.
+                var word = generator.next()
+                for index in start..<(start + Self.lettersOfWord) {
+                    text[index] = Self.letters[Int(word & 31)]
+                    word >>= 5
+                }
+            }
+            return Self.length
+        }
     }
 }
 

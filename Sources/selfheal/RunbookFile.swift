@@ -23,6 +23,8 @@ struct RunbookFile {
     var configurationSummary: String?
     /// The files of the runbooks that it calls, as far as they were read.
     var called: [SourceFile] = []
+    /// Kept, because a command that ends need not take a tree of a million nodes apart.
+    private var checked: CheckedRunbook?
 
     /// Every file that a diagnostic may be about.
     var files: [SourceFile] {
@@ -49,13 +51,18 @@ struct RunbookFile {
         guard case .success(let bytes) = TextFile.read(path) else {
             return self.load(path)
         }
-        let document = YAMLDocument.parse(path: path, bytes: bytes, features: .configuration)
-        if let root = document.root, TestFileReader.isTestFile(root), root["runbook"] == nil {
+        // Most are runbooks, and a long one is read once.
+        let asRunbook = YAMLDocument.parse(path: path, bytes: bytes)
+        guard let root = asRunbook.root, root["runbook"] == nil else {
+            return self.compile(asRunbook)
+        }
+        if TestFileReader.isTestFile(root) {
             return self.checkTests(path)
         }
-        guard let root = document.root, root["cluster"] != nil, root["runbook"] == nil, root["steps"] == nil else {
-            return self.load(path)
+        guard root["cluster"] != nil, root["steps"] == nil else {
+            return self.compile(asRunbook)
         }
+        let document = YAMLDocument.parse(path: path, bytes: bytes, features: .configuration)
         // Where files are checked, as in a repository, the secrets of channels need not be.
         let loaded = SelfhealConfiguration.loadWithoutIncompleteChannels(
             document,
@@ -101,7 +108,8 @@ struct RunbookFile {
             diagnostics: checked.diagnostics,
             plan: checked.plan,
             selections: Dictionary(selections) { first, _ in first },
-            called: called.files
+            called: called.files,
+            checked: checked
         )
     }
 }

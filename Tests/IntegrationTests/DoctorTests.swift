@@ -31,6 +31,27 @@ extension IntegrationTests {
             #expect(self.lab.ledger == before)
         }
 
+        @Test func `every check of every host is in the table and in the report for programs`() async throws {
+            let text = try await Selfheal.run("doctor", "--config", self.lab.configuration)
+            let head = try #require(text.output.split(separator: "\n").first { $0.hasPrefix("HOST ") }, "\(text)")
+            let columns = ["NAME", "TCP", "KEY", "LOGIN", "SHELL", "NEEDS", "RECEIPTS", "SPACE", "CLOCK"]
+            #expect(columns.allSatisfy { head.contains($0) }, "\(head)")
+            let report = try await Selfheal.run("doctor", "--config", self.lab.configuration, "--format", "json")
+            let object = try #require(
+                try JSONSerialization.jsonObject(with: Data(report.output.utf8)) as? [String: Any],
+                "\(report)"
+            )
+            let hosts = try #require(object["hosts"] as? [[String: Any]])
+            #expect(hosts.count == 6)
+            for host in hosts {
+                let checks = try #require(host["checks"] as? [String: Any])
+                for column in columns {
+                    let check = try #require(checks[column.lowercased()] as? [String: Any], "\(column) in \(host)")
+                    #expect(check["grade"] as? String == "fine", "\(column) in \(host)")
+                }
+            }
+        }
+
         @Test func `each thing that is wrong is named with what to do, and spoils no other`() async throws {
             let address = try self.part(of: "kafka1", /host: [0-9.]+,/)
             let key = try self.part(of: "kafka2", /host_key: "[^"]*"/)
@@ -55,9 +76,28 @@ extension IntegrationTests {
         }
 
         @Test func `without a configuration the libraries are looked at`() async throws {
-            let doctor = try await Selfheal.run("doctor", "--format", "json")
-            #expect(doctor.status == 0, "\(doctor)")
-            #expect(doctor.output.contains("\"libssh\"") && doctor.output.contains("\"OpenSSL\""), "\(doctor)")
+            let names = ["libssh", "libcurl", "libyaml", "SQLite", "OpenSSL"]
+            let text = try await Selfheal.run("doctor")
+            for name in names {
+                // Name, version, the package's revision, and what of its defects is fixed.
+                let line = try #require(
+                    text.output.split(separator: "\n").first { $0.hasPrefix("\(name) ") },
+                    "\(text)"
+                )
+                #expect(line.contains(/\ \d+\.\d+.+\ \d+\ of\ \d+\ fixed/), "\(line)")
+            }
+            let report = try await Selfheal.run("doctor", "--format", "json")
+            #expect(report.status == 0, "\(report)")
+            let object = try #require(
+                try JSONSerialization.jsonObject(with: Data(report.output.utf8)) as? [String: Any],
+                "\(report)"
+            )
+            let libraries = try #require(object["libraries"] as? [[String: Any]])
+            #expect(libraries.compactMap { $0["library"] as? String }.sorted() == names.sorted())
+            for library in libraries {
+                #expect(library["version"] is String && library["revision"] is String, "\(library)")
+                #expect((library["defects"] as? [Any])?.isEmpty == false, "\(library)")
+            }
         }
 
         @Test func `all that does not fit is told before anything starts`() async throws {

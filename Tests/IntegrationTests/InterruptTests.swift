@@ -78,6 +78,46 @@ extension IntegrationTests {
             #expect(!self.lives(pid))
         }
 
+        @Test func `a cancel during the pause between two hosts ends the run, and the next host is not touched`()
+            async throws
+        {
+            let configuration = try self.lab.configuration("pausing")
+            let touched = "\(self.lab.folder)/pausing.touched"
+            let runbook = try self.lab.runbook(
+                "pausing",
+                """
+                  - id: one_by_one
+                    run:
+                      targets: brokers
+                      command: [sh, -c, "echo touched >>\(touched)"]
+                      effect: changes
+                      batch: { size: 1, pause: 1h }
+                    timeout: 1m
+                """
+            )
+            let engine = try Running(["run", runbook, "--config", configuration])
+            let end = ContinuousClock.now + Selfheal.patience
+            var shown = ""
+            while !shown.contains("effect.ended") {
+                try #require(ContinuousClock.now < end, "\(shown)")
+                try await Task.sleep(for: .milliseconds(50))
+                if FileManager.default.fileExists(atPath: touched) {
+                    let run = try await self.onlyRun(configuration)
+                    shown = try await Selfheal.run("show", run, "--format", "json", "--config", configuration).output
+                }
+            }
+            let cancel = try await Selfheal.run(
+                "cancel",
+                try await self.onlyRun(configuration),
+                "--config",
+                configuration
+            )
+            #expect(cancel.status == 0, "\(cancel)")
+            let outcome = try await engine.end()
+            #expect(outcome.status == 1 && outcome.output.contains("cancelled"), "\(outcome)")
+            #expect(try String(contentsOfFile: touched, encoding: .utf8) == "touched\n")
+        }
+
         @Test func `a second Ctrl-C leaves the run to be resumed, and the cancel is not forgotten`() async throws {
             let configuration = try self.lab.configuration("twice")
             let engine = try await self.run("twice", configuration, isStubborn: true)

@@ -54,7 +54,9 @@ import Testing
             }
             return EditorLanguages(
                 runbook: runbook,
-                others: [.configuration: try other("selfheal"), .scenario: try other("scenario")]
+                others: [
+                    .configuration: try other("selfheal"), .scenario: try other("scenario"), .tests: try other("test"),
+                ]
             )
         }
 

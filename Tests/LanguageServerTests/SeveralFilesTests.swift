@@ -74,15 +74,17 @@ import Testing
     @Test(arguments: [
         ("scenario: quiet\ncluster: { zookeeper: 3 }\n", "scenario"), ("cluster: { nodes: [] }\n", "selfheal"),
         ("# yaml-language-server: $schema=../schemas/scenario.schema.json\ncluster:\n", "scenario"),
-        ("cluster: {}\nscenario: late\n", "scenario"),
+        ("cluster: {}\nscenario: late\n", "scenario"), ("title: a\ntests: a.yaml\ncases: []\n", "test"),
+        ("# yaml-language-server: $schema=../schemas/test.schema.json\n", "test"),
     ])
-    func `a configuration and a scenario are checked as what they are`(text: String, kind: String) throws {
+    func `a configuration, a scenario and tests are checked as what they are`(text: String, kind: String) throws {
         var client = try Self.client()
         #expect(Self.messages(client.open(text)) == [kind])
     }
 
     @Test(arguments: [
-        ("scenario: quiet\n", Int64(1), "timeline"), ("cluster:\n  name: a\npe\n", Int64(2), "people"),
+        ("scenario: quiet\n", Int64(1), "timeline"), ("tests: a.yaml\n", Int64(1), "cases"),
+        ("cluster:\n  name: a\npe\n", Int64(2), "people"),
     ])
     func `their keys are completed and explained`(text: String, line: Int64, key: String) throws {
         var client = try Self.client()

@@ -41,6 +41,46 @@ import Testing
         #expect(life.journal.status?.outcome == .succeeded)
     }
 
+    @Test func `the ends of commands beside each other are one append, and what follows comes after it`() async throws {
+        let runbook = Sample.oneCommand("effect: changes, batch: { size: 3 }", step: "  - { id: rest, pause: 1s }")
+        let life = Life(try PlanFixture.binding(runbook, nodes: 3), companyWindow: .seconds(3_600))
+        #expect(try await life.run() == .succeeded)
+        let ends = life.journal.batches.map { $0.count { if case .ended = $0 { true } else { false } } }
+        #expect(ends.filter { $0 > 0 } == [3], "\(life.journal.batches)")
+        #expect(life.hosts.complaints.isEmpty && life.journal.complaints.isEmpty)
+    }
+
+    // Goal: whoever looks sees nothing that a crash could take away.
+    // Method: the end of one command waits for company that does not come, and it comes to be durable by a look.
+    @Test func `a look has what waits for company made durable first`() async throws {
+        let life = Life(try PlanFixture.binding(Sample.pair(), nodes: 2), companyWindow: .seconds(3_600))
+        life.hosts.hold("change n2")
+        async let outcome = life.run()
+        await life.hosts.waitForLedger(2)
+        while !life.journal.holds({ if case .ended = $0 { true } else { false } }) {
+            let machine = try #require(await life.driver.handle.snapshot())
+            let isTold = life.journal.holds { if case .ended = $0 { true } else { false } }
+            #expect(machine.inFlight.count == 2 || isTold)
+        }
+        life.hosts.release("change n2")
+        #expect(try await outcome == .succeeded)
+    }
+
+    // Method: were it held back, nobody would hear of it before the other has ended, which here waits for it.
+    @Test(.timeLimit(.minutes(5)))
+    func `an end that nobody could tell again waits for no company`() async throws {
+        let life = Life(
+            try PlanFixture.binding(Sample.pair(", repeat: never"), nodes: 2),
+            companyWindow: .seconds(3_600)
+        )
+        life.hosts.hold("change n2")
+        async let outcome = life.run()
+        await life.witness.wait { if case .note(.targetEnded(_, "n1", .succeeded, _)) = $0 { true } else { false } }
+        #expect(life.journal.events.contains { if case .ended = $0 { true } else { false } })
+        life.hosts.release("change n2")
+        #expect(try await outcome == .succeeded)
+    }
+
     // Goal: whatever record cannot be written, nothing is done on its account.
     // Method: refuse each record of a run in turn, and look at the ledger.
     @Test func `a journal that cannot be written stops the run, and nothing further is done`() async throws {

@@ -24,7 +24,8 @@ struct Life {
         secrets: SecretBook = SecretBook(),
         clock: any WallClock = JumpingClock(),
         history: [RunEvent] = [],
-        fault: MemoryJournal.Fault? = nil
+        fault: MemoryJournal.Fault? = nil,
+        companyWindow: Duration = .milliseconds(50)
     ) {
         self.hosts = hosts
         self.history = history
@@ -41,7 +42,8 @@ struct Life {
                 observer: self.witness,
                 clock: clock,
                 secrets: secrets
-            )
+            ),
+            companyWindow: companyWindow
         )
     }
 
@@ -99,6 +101,25 @@ enum Sample {
             run: { targets: nodes, command: [act], \(keys) }
             timeout: 1m
         \(step)
+        """
+    }
+
+    /// Two commands beside each other, each with a name of its own.
+    static func pair(_ keys: String = "") -> String {
+        """
+        runbook: pair
+        title: Two commands at once
+        severity: warning
+        owner: us
+        targets:
+          nodes: { role: node }
+        steps:
+          - id: each
+            for_each: { as: node, in: nodes, serial: 2 }
+            steps:
+              - id: change
+                run: { targets: "[node]", command: [change, "${{ node.name }}"], effect: changes\(keys) }
+                timeout: 1m
         """
     }
 

@@ -1,7 +1,9 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
+import HostileCorpus
 import RunbookCompiler
 import RunbookEditor
 import RunbookSource
@@ -11,109 +13,6 @@ import Testing
 
 /// Files that nobody would write on purpose, and files that chance has written, through the parser, the checker and CEL.
 @Suite struct HostileCorpusTests {
-    struct Case: Sendable, CustomTestStringConvertible {
-        let name: String
-        let bytes: [UInt8]
-
-        init(_ name: String, _ text: String) {
-            self.name = name
-            self.bytes = Array(text.utf8)
-        }
-
-        init(_ name: String, bytes: [UInt8]) {
-            self.name = name
-            self.bytes = bytes
-        }
-
-        var testDescription: String { self.name }
-    }
-
-    private static let head = "runbook: a\ntargets: { t: { role: r } }\nsteps:\n"
-
-    private static func step(when expression: String) -> String {
-        "\(self.head)  - id: a\n    when: \(expression)\n    pause: 1s\n"
-    }
-
-    private static func `repeat`(_ text: String, _ count: Int) -> String {
-        String(repeating: text, count: count)
-    }
-
-    /// Every one of them must be refused.
-    static let refused: [Case] = [
-        Case("nothing", ""), Case("spaces", Self.repeat(" ", 50_000)), Case("lines", Self.repeat("\n", 50_000)),
-        Case("a comment", "# nothing else\n"), Case("a document end", "...\n---\n...\n"),
-        Case("two documents", "a: 1\n---\na: 1\n"),
-        Case("brackets", Self.repeat("[", 100_000)), Case("braces", Self.repeat("{a: ", 50_000)),
-        Case("dashes", Self.repeat("- ", 50_000)), Case("question marks", Self.repeat("? ", 50_000)),
-        Case("colons", Self.repeat(": ", 50_000)), Case("tabs", "\t" + Self.repeat("\t", 10_000)),
-        Case("indentation", (0..<500).map { Self.repeat(" ", $0) + "a:\n" }.joined()),
-        Case(
-            "an alias bomb",
-            "a: &a [x, x, x, x, x, x, x, x, x]\n"
-                + zip("bcdefghi", "abcdefgh").map {
-                    "\($0): &\($0) [\(Array(repeating: "*\($1)", count: 9).joined(separator: ", "))]\n"
-                }.joined()
-        ),
-        Case("an alias of itself", "a: &a [*a]\n"), Case("an unknown alias", "a: *nobody\n"),
-        Case("a merge key", "a: &a { b: 1 }\nc: { <<: *a }\n"),
-        Case("tags", "runbook: !!python/object:os.system a\nsteps: !!set { a }\n"),
-        Case("directives", "%YAML 9.9\n%TAG ! tag:x,1:\n---\na: 1\n"),
-        Case("an open quote", "runbook: \"" + Self.repeat("a", 50_000)),
-        Case("keys that are collections", "? [a]\n: 1\n? {b: 1}\n: 2\n"),
-        Case("one key a thousand times", Self.repeat("runbook: a\n", 1_000)),
-        Case("a zero byte", "runbook: a\0b\n"), Case("a control character", "runbook: \u{1}\u{7F}\u{85}\n"),
-        Case("broken UTF-8", bytes: Array("runbook: ".utf8) + [0xC3, 0x28, 0xFF, 0x0A]),
-        Case("a surrogate", bytes: Array("runbook: ".utf8) + [0xED, 0xA0, 0x80, 0x0A]),
-        Case("an overlong slash", bytes: Array("runbook: ".utf8) + [0xC0, 0xAF, 0x0A]),
-        Case("UTF-16", bytes: [0xFF, 0xFE] + "runbook: a\n".utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }),
-        Case("random bytes", bytes: (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7_919 >> 3) }),
-        Case("writing turned around", "\(Self.head)  - id: a\n    title: \"\u{202E}evil\u{2066}\"\n    pause: 1s\n"),
-        Case("an expression of brackets", Self.step(when: "\"" + Self.repeat("(", 20_000) + "\"")),
-        Case("an expression of signs", Self.step(when: "\"" + Self.repeat("!", 20_000) + "true\"")),
-        Case("an expression of minus", Self.step(when: "\"" + Self.repeat("-", 20_000) + "1\"")),
-        Case(
-            "an expression of lists",
-            Self.step(when: "\"" + Self.repeat("[", 5_000) + Self.repeat("]", 5_000) + "\"")
-        ),
-        Case("an expression of dots", Self.step(when: "a" + Self.repeat(".a", 20_000))),
-        Case("an expression of questions", Self.step(when: "\"true" + Self.repeat(" ? true : true", 5_000) + "\"")),
-        Case(
-            "an expression of macros",
-            Self.step(when: "\"" + Self.repeat("t.all(x, ", 2_000) + "true" + Self.repeat(")", 2_000) + "\"")
-        ),
-        Case("an open text in an expression", Self.step(when: "\"'" + Self.repeat("a", 20_000) + "\"")),
-        Case("a huge number", Self.step(when: Self.repeat("9", 20_000))),
-        Case("a huge name", Self.step(when: Self.repeat("a", 30_000))),
-        Case(
-            "templates in templates",
-            "\(Self.head)  - id: a\n    notify: { channels: [a], message: \"\(Self.repeat("${{ ", 5_000))\" }\n"
-        ),
-        Case("a huge duration", "\(Self.head)  - id: a\n    pause: 1s\n    deadline: \(Self.repeat("9", 5_000))d\n"),
-        Case("a step that is its own", "\(Self.head)  - id: a\n    pause: 1s\n    next: a\n"),
-        Case(
-            "a thousand unknown steps",
-            Self.head + (0..<1_000).map { "  - id: s\($0)\n    pause: 1s\n    if_failed: x\($0)\n" }.joined()
-        ),
-        Case(
-            "a thousand unknown keys",
-            Self.head + "  - id: a\n    pause: 1s\n" + (0..<1_000).map { "    key\($0): 1\n" }.joined()
-        ),
-        Case("a thousand duplicates", Self.head + Self.repeat("  - id: a\n    pause: 1s\n", 1_000)),
-        Case(
-            "loops in loops",
-            Self.head
-                + (0..<40).map { depth in
-                    let pad = Self.repeat("  ", 1 + 2 * depth)
-                    return "\(pad)- id: s\(depth)\n\(pad)  for_each: { as: n\(depth), in: t }\n\(pad)  steps:\n"
-                }.joined()
-        ),
-        Case(
-            "an emoji for a name",
-            "runbook: \u{1F469}\u{200D}\u{1F4BB}\nsteps: [{ id: \u{0301}\u{0301}, pause: 1s }]\n"
-        ),
-        Case("a wall of combining characters", "runbook: a" + Self.repeat("\u{0301}", 20_000) + "\n"),
-    ]
-
     /// Everything that a check does, and the CPU time that it took.
     private static func check(_ bytes: [UInt8]) -> (diagnostics: [Diagnostic], seconds: Double, text: String) {
         let start = self.cpuSeconds
@@ -132,7 +31,8 @@ import Testing
     /// A release build needs less than 50 milliseconds for each; tests are not optimized, and run beside others on machines that are slow.
     private static let limit = 20.0
 
-    @Test(arguments: Self.refused) func `a hostile file is refused soon, in words that can be shown`(hostile: Case) {
+    @Test(arguments: HostileCorpus.refused)
+    func `a hostile file is refused soon, in words that can be shown`(hostile: HostileCorpus.Case) {
         let (diagnostics, seconds, text) = Self.check(hostile.bytes)
         #expect(diagnostics.hasErrors)
         #expect(seconds < Self.limit, "\(seconds) s")
@@ -149,6 +49,29 @@ import Testing
         }
     }
 
+    /// Large, and right: each was slower than its length once.
+    @Test(arguments: HostileCorpus.large)
+    func `a large file is checked in a time that fits its length`(large: HostileCorpus.Case) {
+        let (_, seconds, _) = Self.check(large.bytes)
+        #expect(seconds < Self.limit, "\(seconds) s")
+    }
+
+    @Test func `what was found once is found no more`() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let finds = try FileManager.default.contentsOfDirectory(
+            at: root.appending(path: "Fuzzing/finds"),
+            includingPropertiesForKeys: nil
+        )
+        #expect(!finds.isEmpty)
+        for find in finds {
+            let start = Self.cpuSeconds
+            // Ends the program when something is not as it must be.
+            Intake.take(Array(try Data(contentsOf: find)))
+            #expect(Self.cpuSeconds - start < Self.limit, "\(find.lastPathComponent)")
+        }
+    }
+
     // Goal: no input ends the program or holds it up.
     // Method: runbooks with pieces of the language put where they do not belong, from seeds.
     @Test(arguments: 1...8) func `a file that chance has damaged is checked in time`(seed: Int) {
@@ -159,6 +82,10 @@ import Testing
             #expect(seconds < Self.limit, "seed \(seed), round \(round): \(String(decoding: bytes, as: UTF8.self))")
         }
     }
+}
+
+extension HostileCorpus.Case: CustomTestStringConvertible {
+    public var testDescription: String { self.name }
 }
 
 /// Damages a text: pieces of the language, doubled and dropped ranges, bytes that are no text.

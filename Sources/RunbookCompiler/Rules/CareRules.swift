@@ -15,8 +15,7 @@ enum CareRules {
         regions.flatMap { region in
             region.acts.flatMap { act in
                 self.oldOption(act) + self.fullSpeed(act) + self.reporter(act, region)
-                    + self.withoutEvidence(act, region, regions, rules)
-            }
+            } + self.withoutEvidence(region, regions, rules)
         } + self.leftBehind(regions, rules) + self.massFailure(regions, rules)
     }
 
@@ -30,9 +29,8 @@ enum CareRules {
 
     private static func oldOption(_ act: RuleRegion.Act) -> [Diagnostic] {
         for command in act.commands {
-            let words = KnownCommand.withoutPrefix(command.words).map(\.text)
-            guard let program = words.first.map({ KnownCommand.program($0) }), self.withoutZooKeeper.contains(program),
-                words.contains(where: { $0 == "--zookeeper" || $0.hasPrefix("--zookeeper=") })
+            guard let program = command.program, self.withoutZooKeeper.contains(program),
+                command.bare.lazy.map(\.text).contains(where: { $0 == "--zookeeper" || $0.hasPrefix("--zookeeper=") })
             else {
                 continue
             }
@@ -51,9 +49,11 @@ enum CareRules {
     /// Partitions that move at full speed take the disks and the network from the clients.
     private static func fullSpeed(_ act: RuleRegion.Act) -> [Diagnostic] {
         for command in act.commands {
-            let words = KnownCommand.withoutPrefix(command.words).map(\.text)
-            guard words.first.map({ KnownCommand.program($0) }) == "kafka-reassign-partitions",
-                words.contains("--execute"),
+            guard command.program == "kafka-reassign-partitions" else {
+                continue
+            }
+            let words = command.bare.map(\.text)
+            guard words.contains("--execute"),
                 !words.contains(where: { $0 == "--throttle" || $0.hasPrefix("--throttle=") })
             else {
                 continue
@@ -100,26 +100,24 @@ enum CareRules {
 
     /// A restart wipes away what could have told why it was needed.
     private static func withoutEvidence(
-        _ act: RuleRegion.Act,
         _ region: RuleRegion,
         _ regions: [RuleRegion],
         _ rules: ExpertRules
     ) -> [Diagnostic] {
-        guard !rules.syntax.triggers.isEmpty, act.action.effect == .restarts,
-            !rules.warned.contains(act.step.name.value)
-        else {
+        guard !rules.syntax.triggers.isEmpty else {
+            return []
+        }
+        let restarts = region.acts.filter { act in
+            act.action.effect == .restarts && !rules.warned.contains(act.step.name.value)
+        }
+        guard !restarts.isEmpty else {
             return []
         }
         // In a loop or a branch, the look may have been taken by a step outside.
         let isAlone = region.loop == nil && region.branch == nil
-        let isUnseen =
-            isAlone
-            ? region.reachable { region.steps[$0].keepsEvidence }.contains(act.index)
-            : !regions.contains { $0.steps.contains { $0.keepsEvidence } }
-        guard isUnseen else {
-            return []
-        }
-        return [
+        let unseen = isAlone ? region.reachable { region.steps[$0].keepsEvidence } : nil
+        let isKept = !isAlone && regions.contains { $0.steps.contains { $0.keepsEvidence } }
+        return restarts.filter { unseen?.contains($0.index) ?? !isKept }.map { act in
             .advice(
                 Code(436),
                 "'\(act.step.name.value)' restarts before anything was kept of what went wrong",
@@ -127,7 +125,7 @@ enum CareRules {
                 help:
                     "probe before it, or collect logs and a thread dump with a 'run' of effect: reads and a short timeout"
             )
-        ]
+        }
     }
 
     // MARK: What must be undone
@@ -144,12 +142,17 @@ enum CareRules {
         ("snapshot.trust.empty=true", ["snapshot.trust.empty=false", "sed -i"], "the trust in an empty snapshot"),
     ]
 
+    static let marks = pairs.map(\.begins)
+
     private static func leftBehind(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
-        let acts = regions.flatMap(\.acts)
+        let acts = regions.flatMap(\.acts).filter(\.isMarked)
+        guard !acts.isEmpty else {
+            return []
+        }
         let ending = (rules.syntax.finally ?? []).map(\.allCommands).joined(separator: "\n")
         var found: [Diagnostic] = []
         for pair in self.pairs {
-            guard let act = acts.first(where: { $0.typed.holds(pair.begins) }),
+            guard let act = acts.first(where: { $0.holds(pair.begins) }),
                 !rules.warned.contains(act.step.name.value)
             else {
                 continue

@@ -23,7 +23,7 @@ enum CommandRules {
             return []
         }
         for command in act.commands {
-            guard let known = KnownCommand(command.words), !declared.value.covers(known.effect) else {
+            guard let known = command.known, !declared.value.covers(known.effect) else {
                 continue
             }
             return [
@@ -43,15 +43,18 @@ enum CommandRules {
     private static func killed(_ act: RuleRegion.Act) -> [Diagnostic] {
         var hasAsked = false
         for command in act.commands {
-            let words = KnownCommand.withoutPrefix(command.words).map(\.text)
-            guard let program = words.first.map({ KnownCommand.program($0) }) else {
+            guard let program = command.program else {
                 continue
             }
-            let isKill = ["kill", "pkill", "killall", "systemctl", "docker"].contains(program)
+            guard ["kill", "pkill", "killall", "systemctl", "docker"].contains(program) else {
+                hasAsked = hasAsked || command.known?.effect == .stops
+                continue
+            }
+            let words = command.bare.map(\.text)
             let isHard = words.contains {
                 ["-9", "-KILL", "-SIGKILL", "KILL", "SIGKILL", "--signal=KILL", "--signal=SIGKILL"].contains($0)
             }
-            if isKill, isHard || program == "docker" && words.contains("kill"), !hasAsked {
+            if isHard || program == "docker" && words.contains("kill"), !hasAsked {
                 return [
                     .advice(
                         Code(403),
@@ -62,7 +65,7 @@ enum CommandRules {
                     )
                 ]
             }
-            hasAsked = hasAsked || KnownCommand(command.words)?.effect == .stops
+            hasAsked = hasAsked || command.known?.effect == .stops
         }
         return []
     }
@@ -81,8 +84,10 @@ enum CommandRules {
         ("forceSync=no", "acknowledges what is not yet on disk"),
     ]
 
+    static let marks = surrenders.map(\.mark)
+
     private static func givesDataAway(_ act: RuleRegion.Act) -> [Diagnostic] {
-        guard self.surrenders.contains(where: { act.typed.holds($0.mark) }) else {
+        guard act.isMarked, self.surrenders.contains(where: { act.holds($0.mark) }) else {
             return []
         }
         for command in act.commands {
@@ -103,13 +108,7 @@ enum CommandRules {
 
     /// A probe is run in rehearsals against real hosts, and whenever an expression needs it.
     private static func changingProbe(_ step: StepSyntax) -> [Diagnostic] {
-        var kinds: [ProbeKindSyntax?] = [step.verify?.probe]
-        switch step.verb {
-        case .probe(let probe): kinds.append(probe.probe)
-        case .wait(let wait): kinds.append(wait.probe)
-        default: break
-        }
-        for case .ssh(let words)? in kinds {
+        for words in step.probedCommands {
             for command in RunSyntax.commands(in: words) {
                 if let known = KnownCommand(command.words), known.effect != .reads {
                     return [
@@ -125,6 +124,28 @@ enum CommandRules {
             }
         }
         return []
+    }
+}
+
+extension StepSyntax {
+    /// The words of what its probes run over SSH.
+    var probedCommands: [[TemplateSyntax]] {
+        var found: [[TemplateSyntax]] = []
+        if case .ssh(let words)? = self.verify?.probe {
+            found.append(words)
+        }
+        switch self.verb {
+        case .probe(let probe):
+            if case .ssh(let words)? = probe.probe {
+                found.append(words)
+            }
+        case .wait(let wait):
+            if case .ssh(let words)? = wait.probe {
+                found.append(words)
+            }
+        default: break
+        }
+        return found
     }
 }
 

@@ -12,8 +12,11 @@ private typealias Code = Diagnostic.Code
 /// What protects data: copies that were checked, fresh looks after a gate, fences before promotions.
 enum DataRules {
     static func check(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
-        regions.flatMap { region in
-            self.unsavedWipes(region, regions, rules) + self.staleGuards(region) + self.promotions(region, rules)
+        // In a loop, the copy may have been made by a step outside.
+        let hasLoop = regions.contains { $0.loop != nil }
+        let allCopies = hasLoop ? regions.flatMap(\.acts).filter { Self.copies($0) } : []
+        return regions.flatMap { region in
+            self.unsavedWipes(region, allCopies, rules) + self.staleGuards(region) + self.promotions(region, rules)
                 + self.unprovedFences(region)
         }
     }
@@ -22,7 +25,7 @@ enum DataRules {
 
     private static func unsavedWipes(
         _ region: RuleRegion,
-        _ regions: [RuleRegion],
+        _ allCopies: [RuleRegion.Act],
         _ rules: ExpertRules
     ) -> [Diagnostic] {
         let wipes = region.acts.filter { act in
@@ -31,9 +34,10 @@ enum DataRules {
         guard !wipes.isEmpty else {
             return []
         }
-        // In a loop, the copy may have been made by a step outside.
-        let copies = (region.loop == nil ? [region] : regions).flatMap(\.acts).filter { Self.copies($0) }
-        let indices = Set(region.acts.filter { Self.copies($0) }.map(\.index))
+        let own = region.acts.filter { Self.copies($0) }
+        let copies = region.loop == nil ? own : allCopies
+        let isChecked = copies.contains { Self.isChecked($0) }
+        let indices = Set(own.map(\.index))
         let unsaved = region.reachable { indices.contains($0) }
         return wipes.compactMap { act in
             let isSaved = region.loop == nil ? !unsaved.contains(act.index) : !copies.isEmpty
@@ -45,7 +49,7 @@ enum DataRules {
                     help: "copy it in a step before, or move it aside instead of deleting it"
                 )
             }
-            guard let copy = copies.first, !copies.contains(where: { Self.isChecked($0) }) else {
+            guard let copy = copies.first, !isChecked else {
                 return nil
             }
             return .advice(
@@ -72,8 +76,7 @@ enum DataRules {
         ]
         let name = act.step.name.value
         return act.commands.contains { command in
-            let words = KnownCommand.withoutPrefix(command.words)
-            guard let program = words.first.map({ KnownCommand.program($0.text) }) else {
+            guard let program = command.program else {
                 return false
             }
             return programs.contains(program) || program.contains("backup") || program.contains("snapshot")
@@ -89,37 +92,43 @@ enum DataRules {
 
     /// An act behind a gate whose targets or conditions rest on what was seen before it.
     private static func staleGuards(_ region: RuleRegion) -> [Diagnostic] {
+        let gates = region.steps.indices.filter { index in
+            if case .approve = region.steps[index].verb { true } else { false }
+        }
+        let guarded = region.acts.filter { act in
+            act.action.effect.isGrave && act.step.require == nil && act.guards.contains { $0.readsSteps }
+        }
+        guard !gates.isEmpty, !guarded.isEmpty else {
+            return []
+        }
+        let looks = region.steps.indices.filter { region.steps[$0].looks }
         var found: [Diagnostic] = []
-        for (index, step) in region.steps.enumerated() {
-            guard case .approve = step.verb else {
-                continue
-            }
+        for index in gates.prefix(Self.gateLimit) {
             let unseen = region.reachable(after: index) { region.steps[$0].looks }
             let later = region.reachable(after: index) { _ in false }
-            let before = region.steps.indices.filter { !later.contains($0) && region.steps[$0].looks }
-            let names = Set(before.map { region.steps[$0].name.value })
-            for act in region.acts
-            where unseen.contains(act.index) && act.action.effect.isGrave && act.step.require == nil {
-                let expressions = [act.step.when, act.syntax.targets?.nodes].compactMap { $0 }
-                for expression in expressions {
-                    guard let read = expression.stepResults(of: names) else {
-                        continue
-                    }
-                    found.append(
-                        .advice(
-                            Code(422),
-                            "'\(act.step.name.value)' rests on what '\(read.name)' saw before people were asked",
-                            at: read.span,
-                            notes: [Diagnostic.Note(message: "the answer may take long", span: step.name.span)],
-                            help: "probe again behind the gate, or add 'require' with a condition on fresh facts"
-                        )
-                    )
-                    break
+            let names = Set(looks.lazy.filter { !later.contains($0) }.map { region.steps[$0].name.value })
+            for act in guarded where unseen.contains(act.index) {
+                guard let read = act.guards.lazy.compactMap({ $0.stepResults(of: names) }).first else {
+                    continue
                 }
+                found.append(
+                    .advice(
+                        Code(422),
+                        "'\(act.step.name.value)' rests on what '\(read.name)' saw before people were asked",
+                        at: read.span,
+                        notes: [
+                            Diagnostic.Note(message: "the answer may take long", span: region.steps[index].name.span)
+                        ],
+                        help: "probe again behind the gate, or add 'require' with a condition on fresh facts"
+                    )
+                )
             }
         }
         return found
     }
+
+    /// Each gate is looked at with all that comes behind it, so the gates of a generated runbook are not all looked at.
+    private static let gateLimit = 50
 
     // MARK: Failover
 
@@ -181,7 +190,18 @@ extension StepSyntax {
     }
 }
 
+extension RuleRegion.Act {
+    /// The expressions that decide whether, and on what, it acts.
+    fileprivate var guards: [ExpressionSyntax] {
+        [self.step.when, self.syntax.targets?.nodes].compactMap { $0 }
+    }
+}
+
 extension ExpressionSyntax {
+    fileprivate var readsSteps: Bool {
+        self.cel?.freeNames.contains("steps") ?? false
+    }
+
     /// Where it reads `steps.NAME.results` of one of these steps.
     fileprivate func stepResults(of names: Set<String>) -> (name: String, span: SourceSpan)? {
         for reference in self.cel?.referencedPaths ?? [] {

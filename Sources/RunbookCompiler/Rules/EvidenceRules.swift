@@ -14,30 +14,49 @@ enum EvidenceRules {
     static func check(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
         let ensembles = rules.selections(ofRole: "zookeeper")
         return regions.flatMap { region in
-            region.steps.flatMap { step in
-                self.areYouOkay(step) + self.portAlone(step, ensembles)
-            } + region.acts.flatMap { self.brokerWithoutQuorum($0, ensembles, rules) }
+            region.acts.flatMap { self.areYouOkay($0) }
+                + region.steps.flatMap { step in
+                    self.areYouOkay(step) + (ensembles.isEmpty ? [] : self.portAlone(step, ensembles))
+                } + region.acts.flatMap { self.brokerWithoutQuorum($0, ensembles, rules) }
         }
     }
 
+    private static let areYouOkayWord: StaticString = "ruok"
+
+    static let marks = [areYouOkayWord]
+
     /// `ruok` is answered by a process that serves nobody.
+    private static func areYouOkay(_ act: RuleRegion.Act) -> [Diagnostic] {
+        guard act.holds(self.areYouOkayWord),
+            let command = act.commands.first(where: { $0.words.text.holds(self.areYouOkayWord) })
+        else {
+            return []
+        }
+        return [self.onlyRuns(at: command.span)]
+    }
+
+    /// The same in a probe; where the step asks already, that has been said.
     private static func areYouOkay(_ step: StepSyntax) -> [Diagnostic] {
-        var places: [(text: String, span: SourceSpan)] = []
-        switch step.verb {
-        case .run(let run): places += run.commands.map { ($0.words.text, $0.span) }
-        case .probe(let probe): places += probe.probe?.commandTexts ?? []
-        case .wait(let wait): places += wait.probe?.commandTexts ?? []
-        default: break
+        let commands = step.probedCommands
+        guard !commands.isEmpty else {
+            return []
         }
-        places += step.verify?.probe?.commandTexts ?? []
-        return places.filter { $0.text.holds("ruok") }.prefix(1).map { place in
-            .advice(
-                Code(430),
-                "'ruok' only says that the process runs; a member without a quorum answers 'imok' too",
-                at: place.span,
-                help: "probe with zookeeper: { ask: [srvr] } and look at 'serving'"
-            )
+        if case .run(let run) = step.verb, run.commands.contains(where: { $0.words.text.holds(self.areYouOkayWord) }) {
+            return []
         }
+        let found = commands.lazy.flatMap { RunSyntax.commands(in: $0) }.first { command in
+            command.words.text.holds(self.areYouOkayWord)
+        }
+        return found.map { [self.onlyRuns(at: $0.span)] } ?? []
+    }
+
+    private static func onlyRuns(at span: SourceSpan) -> Diagnostic {
+        .advice(
+            Code(430),
+            "'ruok' only says that the process runs; a member without a quorum answers 'imok' too",
+            at: span,
+            help: "probe with zookeeper: { ask: [srvr] } and look at 'serving'"
+        )
     }
 
     /// An open port of a ZooKeeper member says nothing about its quorum.
@@ -84,15 +103,5 @@ enum EvidenceRules {
                 help: "add require: size(\(ensemble).filter(n, n.serving)) >= quorum(\(ensemble))"
             )
         ]
-    }
-}
-
-extension ProbeKindSyntax {
-    /// What a probe over SSH runs.
-    fileprivate var commandTexts: [(text: String, span: SourceSpan)] {
-        guard case .ssh(let words) = self else {
-            return []
-        }
-        return RunSyntax.commands(in: words).map { ($0.words.text, $0.span) }
     }
 }

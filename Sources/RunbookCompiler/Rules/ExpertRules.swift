@@ -51,13 +51,14 @@ struct ExpertRules {
             return []
         }
         var regions = [RuleRegion(steps: steps, states: states, loop: loop, branch: branch)]
-        for (step, state) in zip(steps, states) {
-            if case .forEach(let syntax) = step.verb, case .forEach(let action) = state.action {
+        for index in steps.indices where steps[index].hasSteps {
+            let step = steps[index]
+            if case .forEach(let syntax) = step.verb, case .forEach(let action) = states[index].action {
                 let isHandled = loop?.isHandled ?? false || !step.routes.isEmpty
                 let inner = RuleRegion.Loop(step: step, syntax: syntax, isHandled: isHandled)
                 regions += self.regions(action.body, syntax.steps, in: inner, branch)
             }
-            if case .parallel(let syntax) = step.verb, case .parallel(let action) = state.action {
+            if case .parallel(let syntax) = step.verb, case .parallel(let action) = states[index].action {
                 for (number, parts) in zip(syntax.branches, action.branches).enumerated() {
                     let place = RuleRegion.Branch(step: step, number: number)
                     regions += self.regions(parts.1.body, parts.0.steps, in: loop, place)
@@ -78,6 +79,15 @@ struct ExpertRules {
     }
 }
 
+extension StepSyntax {
+    fileprivate var hasSteps: Bool {
+        switch self.verb {
+        case .forEach, .parallel: true
+        default: false
+        }
+    }
+}
+
 extension RunbookSyntax {
     /// The steps at whose names a diagnostic stands.
     func steps(under diagnostics: [Diagnostic]) -> Set<String> {
@@ -85,7 +95,7 @@ extension RunbookSyntax {
             return []
         }
         // Numbers are compared faster than places with paths, and there may be ten thousand.
-        let places = Set(diagnostics.lazy.filter { $0.span.path == self.name.span.path }.map { $0.span.start.offset })
+        let places = Set(diagnostics.lazy.filter { $0.span.isInFile(of: self.name.span) }.map { $0.span.start.offset })
         return Set(self.stepNames.lazy.filter { places.contains($0.span.start.offset) }.map(\.value))
     }
 }
@@ -113,17 +123,46 @@ struct RuleRegion {
         let step: StepSyntax
         let syntax: RunSyntax
         let action: RunAction
-        let commands: [(words: [ShellWord], span: SourceSpan)]
-        /// The commands as they would be typed, one in a line.
-        let typed: String
+        let commands: [Command]
+        /// Whether something may stand in the commands that a rule looks for by its text.
+        let isMarked: Bool
 
         init(index: Int, step: StepSyntax, syntax: RunSyntax, action: RunAction) {
             self.index = index
             self.step = step
             self.syntax = syntax
             self.action = action
-            self.commands = syntax.commands
-            self.typed = self.commands.map { $0.words.text }.joined(separator: "\n")
+            self.commands = syntax.commands.map { Command(words: $0.words, span: $0.span) }
+            self.isMarked = self.commands.contains { MarkFilter.rules.mayHold($0.words) }
+        }
+
+        /// The commands as they would be typed, one in a line.
+        var typed: String {
+            self.commands.map { $0.words.text }.joined(separator: "\n")
+        }
+
+        /// Whether the text stands in the commands as they would be typed; it must be one of ``MarkFilter/rules``.
+        func holds(_ mark: StaticString) -> Bool {
+            self.isMarked && self.typed.holds(mark)
+        }
+    }
+
+    /// A simple command with what is known of it.
+    struct Command {
+        let words: [ShellWord]
+        let span: SourceSpan
+        /// The name of the program, behind `sudo` and its like; nothing when there is none.
+        let program: String?
+        /// The program and its arguments.
+        let bare: ArraySlice<ShellWord>
+        let known: KnownCommand?
+
+        init(words: [ShellWord], span: SourceSpan) {
+            self.words = words
+            self.span = span
+            self.bare = KnownCommand.withoutPrefix(words)
+            self.program = self.bare.first.map { KnownCommand.program($0.text) }
+            self.known = self.program.flatMap { [bare] in KnownCommand(program: $0, bare.dropFirst()) }
         }
     }
 
@@ -147,27 +186,26 @@ struct RuleRegion {
     }
 
     /// The states that can be come to without having passed one of the given kind: passed is what succeeded and could not be skipped.
-    func reachable(withoutPassing isPassage: (Int) -> Bool) -> Set<Int> {
+    func reachable(withoutPassing isPassage: (Int) -> Bool) -> StateSet {
         guard !self.states.isEmpty else {
-            return []
+            return StateSet(count: 0)
         }
-        let arrows = self.states.enumerated().map { index, state in
-            isPassage(index) && state.when == nil
-                ? state.destinations(withSuccess: false) : state.destinations()
-        }
-        return StateGraph(arrows).reachable(from: 0)
+        return self.graph(withoutPassing: isPassage).reachable(from: 0)
     }
 
     /// The states that come after a success of the given one, without having passed another of a kind.
-    func reachable(after start: Int, withoutPassing isPassage: (Int) -> Bool) -> Set<Int> {
+    func reachable(after start: Int, withoutPassing isPassage: (Int) -> Bool) -> StateSet {
         guard case .state(let first) = self.states[start].routes.succeeded else {
-            return []
+            return StateSet(count: self.states.count)
         }
-        let arrows = self.states.enumerated().map { index, state in
-            isPassage(index) && state.when == nil
-                ? state.destinations(withSuccess: false) : state.destinations()
+        return self.graph(withoutPassing: isPassage).reachable(from: first)
+    }
+
+    func graph(withoutPassing isPassage: (Int) -> Bool) -> StateGraph {
+        StateGraph(count: self.states.count) { index in
+            let isPassed = isPassage(index) && self.states[index].when == nil
+            return self.states[index].destinations(withSuccess: !isPassed)
         }
-        return StateGraph(arrows).reachable(from: first)
     }
 }
 

@@ -15,8 +15,15 @@ struct KnownCommand: Hashable, Sendable {
         guard let first = words.first else {
             return nil
         }
-        let program = Self.program(first.text)
-        let rest = words.dropFirst().map(\.text)
+        self.init(program: Self.program(first.text), words.dropFirst())
+    }
+
+    /// Of a program with its arguments.
+    init?(program: String, _ arguments: ArraySlice<ShellWord>) {
+        guard Self.programs.contains(program) || program.hasPrefix("mkfs.") else {
+            return nil
+        }
+        let rest = arguments.map(\.text)
         guard let found = Self.effect(of: program, rest) else {
             return nil
         }
@@ -26,9 +33,24 @@ struct KnownCommand: Hashable, Sendable {
 
     /// The last part of a path, without `.sh`.
     static func program(_ word: String) -> String {
-        let name = String(word.split(separator: "/").last ?? "")
+        let isPath = word.utf8.contains(UInt8(ascii: "/"))
+        guard isPath || word.utf8.last == UInt8(ascii: "h") else {
+            return word
+        }
+        let name = isPath ? String(word.split(separator: "/").last ?? "") : word
         return name.hasSuffix(".sh") ? String(name.dropLast(3)) : name
     }
+
+    /// All that ``effect(of:_:)`` knows something about: most commands are ruled out by one look.
+    private static let programs: Set<String> = [
+        "systemctl", "rc-service", "initctl", "supervisorctl", "service", "invoke-rc.d", "zkServer", "zookeeper-server",
+        "kafka", "zookeeper", "kill", "pkill", "killall", "kafka-server-stop", "zookeeper-server-stop",
+        "kafka-server-start", "zookeeper-server-start", "reboot", "poweroff", "halt", "shutdown", "docker", "podman",
+        "nerdctl", "rm", "mkfs", "wipefs", "shred", "blkdiscard", "fdisk", "sgdisk", "parted", "lvremove", "vgremove",
+        "zpool", "zfs", "dd", "find", "kafka-storage", "kafka-topics", "kafka-delete-records", "kafka-leader-election",
+        "kafka-consumer-groups", "kafka-reassign-partitions", "kafka-configs", "zkCli", "zookeeper-shell", "kubectl",
+        "oc",
+    ]
 
     private static let prefixes: Set<String> = [
         "sudo", "doas", "env", "exec", "nohup", "nice", "ionice", "command", "then", "do", "else", "if", "while",
@@ -47,7 +69,9 @@ struct KnownCommand: Hashable, Sendable {
                 }
             } else if word == "timeout" {
                 rest = rest.dropFirst().drop { $0.text.hasPrefix("-") }.dropFirst()
-            } else if let equals = word.firstIndex(of: "="), word[..<equals].allSatisfy({ $0.isLetter || $0 == "_" }) {
+            } else if word.utf8.contains(UInt8(ascii: "=")), let equals = word.firstIndex(of: "="),
+                word[..<equals].allSatisfy({ $0.isLetter || $0 == "_" })
+            {
                 rest = rest.dropFirst()
             } else {
                 break

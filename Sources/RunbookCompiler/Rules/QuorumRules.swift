@@ -89,6 +89,10 @@ enum QuorumRules {
             act.action.effect == .wipes && !rules.warned.contains(act.step.name.value)
                 && act.isOver(members, in: region) && !DataRules.keepsData(act.syntax)
         }
+        guard !wipes.isEmpty else {
+            return []
+        }
+        let asksForEpoch = regions.contains { $0.steps.contains { $0.asksForEpoch } }
         return wipes.compactMap { act in
             if let all = act.wholeSelection(members, in: region) {
                 return .advice(
@@ -100,7 +104,7 @@ enum QuorumRules {
                         + "never all of '\(all)'"
                 )
             }
-            guard !regions.contains(where: { $0.steps.contains { $0.asksForEpoch } }) else {
+            guard !asksForEpoch else {
                 return nil
             }
             return .advice(

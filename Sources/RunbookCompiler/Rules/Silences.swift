@@ -20,10 +20,9 @@ package enum Silences {
         }
         var used: Set<SourceSpan> = []
         var left: [Diagnostic] = []
+        let byLine = Dictionary(grouping: found.silences, by: \.line)
         for diagnostic in diagnostics {
-            let silence = found.silences.first { silence in
-                silence.line == diagnostic.span.start.line && silence.code == diagnostic.code
-            }
+            let silence = byLine[diagnostic.span.start.line]?.first { $0.code == diagnostic.code }
             if let silence, diagnostic.severity == .warning {
                 used.insert(silence.span)
             } else {

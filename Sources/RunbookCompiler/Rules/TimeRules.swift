@@ -60,9 +60,11 @@ enum TimeRules {
         guard rules.syntax.onFailure == nil, rules.syntax.finally == nil, !(region.loop?.isHandled ?? false) else {
             return []
         }
-        let isBehindAct = region.acts.filter { $0.action.effect.changesTheWorld }.map(\.index)
+        guard let firstAct = region.acts.first(where: { $0.action.effect.changesTheWorld })?.index else {
+            return []
+        }
         return region.steps.enumerated().compactMap { index, step in
-            guard case .wait = step.verb, step.routes.isEmpty, isBehindAct.contains(where: { $0 < index }) else {
+            guard case .wait = step.verb, step.routes.isEmpty, firstAct < index else {
                 return nil
             }
             return .advice(

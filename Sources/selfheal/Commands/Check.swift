@@ -42,20 +42,20 @@ struct Check: ParsableCommand {
     }
 
     func run() throws {
-        let isFine = self.check(self.files)
-        if self.watch {
-            try FileWatch(self.files).forEachChange { changed in
-                Terminal.say("")
-                _ = self.check(changed)
-            }
-        } else if !isFine {
-            throw ExitCode.answerIsNo
+        let loaded = self.files.map { RunbookFile.loadToCheck($0) }
+        let isFine = self.report(loaded)
+        guard self.watch else {
+            // With everything still in memory: what ends need not be taken apart.
+            exit((isFine ? ExitCode.success : ExitCode.answerIsNo).rawValue)
+        }
+        try FileWatch(self.files).forEachChange { changed in
+            Terminal.say("")
+            _ = self.report(changed.map { RunbookFile.loadToCheck($0) })
         }
     }
 
-    /// Whether there is nothing to answer for.
-    private func check(_ files: [String]) -> Bool {
-        let loaded = files.map { RunbookFile.loadToCheck($0) }
+    /// Prints what was found, and says whether there is nothing to answer for.
+    private func report(_ loaded: [RunbookFile]) -> Bool {
         let all = loaded.flatMap(\.diagnostics)
         switch self.format {
         case .text: self.printText(loaded)

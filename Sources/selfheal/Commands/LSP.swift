@@ -8,6 +8,7 @@ import RunSimulator
 import RunVocabulary
 import RunbookEditor
 import RunbookSource
+import RunbookTesting
 import RunbookYAML
 import SelfhealConfiguration
 
@@ -81,6 +82,15 @@ struct LSP: ParsableCommand {
                     features: .runbook,
                     check: { document in
                         let mistakes = document.root.map { ScenarioReader.read($0).diagnostics } ?? []
+                        return (document.diagnostics + mistakes).inSourceOrder()
+                    }
+                ),
+                // Whether the runbook has what its tests name is for `selfheal check`, which may read files.
+                .tests: EditorLanguages.Other(
+                    grammar: try self.grammar("test"),
+                    features: .runbook,
+                    check: { document in
+                        let mistakes = document.root.map { TestFileReader.read($0).diagnostics } ?? []
                         return (document.diagnostics + mistakes).inSourceOrder()
                     }
                 ),

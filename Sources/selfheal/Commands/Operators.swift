@@ -38,12 +38,8 @@ enum OperatorWord {
     }
 }
 
-struct Approve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Approve what a run asks for.",
-        discussion: "Who you are is known by your user on this machine, mapped in the configuration's 'people:'."
-    )
-
+/// What a person says at a gate, and of which one.
+struct VoteArguments: ParsableArguments {
     @Argument(help: "The run, or the beginning of its id.")
     var run: String
 
@@ -61,12 +57,12 @@ struct Approve: AsyncParsableCommand {
 
     @OptionGroup var configuration: ConfigurationOption
 
-    func run() async throws {
+    func send(_ decision: OperatorRequest.VoteDecision) async throws {
         try await OperatorWord.send(
             .vote(
                 run: self.run,
                 step: self.step,
-                decision: .granted,
+                decision: decision,
                 digest: nil,
                 comment: self.comment,
                 speakingFor: self.other
@@ -76,40 +72,28 @@ struct Approve: AsyncParsableCommand {
     }
 }
 
+struct Approve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Approve what a run asks for.",
+        discussion: "Who you are is known by your user on this machine, mapped in the configuration's 'people:'."
+    )
+
+    @OptionGroup var vote: VoteArguments
+
+    func run() async throws {
+        try await self.vote.send(.granted)
+    }
+}
+
 struct Deny: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Refuse what a run asks for; one refusal closes the gate."
     )
 
-    @Argument(help: "The run, or the beginning of its id.")
-    var run: String
-
-    @Argument(help: "The step that asks.")
-    var step: String
-
-    @Option(help: "Why.")
-    var comment = ""
-
-    @Option(
-        name: .customLong("as"),
-        help: "Speak for somebody else, where 'security.speak_for_others' allows it, as in the practice cluster."
-    )
-    var other: String?
-
-    @OptionGroup var configuration: ConfigurationOption
+    @OptionGroup var vote: VoteArguments
 
     func run() async throws {
-        try await OperatorWord.send(
-            .vote(
-                run: self.run,
-                step: self.step,
-                decision: .denied,
-                digest: nil,
-                comment: self.comment,
-                speakingFor: self.other
-            ),
-            self.configuration
-        )
+        try await self.vote.send(.denied)
     }
 }
 
