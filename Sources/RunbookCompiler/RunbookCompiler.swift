@@ -188,7 +188,7 @@ package struct RunbookCompiler {
         let computed = templates?.filter { $0.cel.soleLiteral == nil } ?? []
         let parameters = Set(self.syntax.parameters.map { "parameters.\($0.name.value)" })
         for node in syntax.nodes ?? [] where parameters.contains(node.text) {
-            self.report(.expressionAsNode(node.text, at: node.scalar.span))
+            self.report(.expressionAsNode(node.text, at: node.span))
         }
         return Selection(
             name: syntax.name.value,
