@@ -108,14 +108,15 @@ enum TrustRules {
             else {
                 return nil
             }
-            var untold: Set<Int> = []
-            if case .state(let other) = region.states[index].routes.failed {
-                untold = graph.reachable(from: other)
-            }
+            let untold: StateSet? =
+                if case .state(let other) = region.states[index].routes.failed { graph.reachable(from: other) } else {
+                    nil
+                }
             let afterwards = graph.reachable(from: told)
             guard
                 let act = region.acts.first(where: {
-                    $0.action.effect.changesTheWorld && afterwards.contains($0.index) && !untold.contains($0.index)
+                    $0.action.effect.changesTheWorld && afterwards.contains($0.index)
+                        && untold?.contains($0.index) != true
                 })
             else {
                 return nil
