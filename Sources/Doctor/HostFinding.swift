@@ -15,6 +15,11 @@ package enum HostCheck: String, Hashable, Sendable, CaseIterable {
     case receipts
     case space
     case clock
+
+    /// Those that come before it.
+    package var earlier: [HostCheck] {
+        Array(Self.allCases.prefix { $0 != self })
+    }
 }
 
 /// What came of asking one host.
@@ -24,8 +29,8 @@ package struct HostFacts: Hashable, Sendable {
         case noAccess
         /// Its turn did not come before the time was up.
         case notAsked(Milliseconds)
-        /// All before `at` is fine; of what comes after nothing is known.
-        case stopped(at: HostCheck, says: String)
+        /// The checks of `passed` are fine; of the others nothing is known.
+        case stopped(at: HostCheck, passed: [HostCheck], says: String)
         case answered(HostAnswer)
     }
 
@@ -118,7 +123,7 @@ package struct HostFinding: Hashable, Sendable {
             self.findings = [
                 Finding(facts.node, .unknown, "not asked: \(limit) were over", cure: "give more time with --timeout")
             ]
-        case .stopped(let check, let says): self.stop(at: check, says)
+        case .stopped(let check, let passed, let says): self.stop(at: check, passed, says)
         case .answered(let answer): self.judge(answer)
         }
     }
@@ -127,8 +132,8 @@ package struct HostFinding: Hashable, Sendable {
         self.findings.map(\.grade).max() ?? .fine
     }
 
-    private mutating func stop(at check: HostCheck, _ says: String) {
-        for earlier in HostCheck.allCases.prefix(while: { $0 != check }) {
+    private mutating func stop(at check: HostCheck, _ passed: [HostCheck], _ says: String) {
+        for earlier in passed {
             self.marks[earlier] = Mark(grade: .fine, word: "ok")
         }
         self.add(check, .wrong, "NO", Finding(self.node, .wrong, message: says))

@@ -38,7 +38,15 @@ extension LabStatus {
         case .degraded:
             return "degraded: one leader, \(serving) the expected znodes; \(self.absent) missing"
         case .quorumLost:
-            return "quorum lost: \(serving), \(self.majority) needed"
+            guard self.serving.count >= self.majority else {
+                return "quorum lost: \(serving), \(self.majority) needed"
+            }
+            // Members that still say that they serve count for nothing without one who leads them, or if nobody can read there.
+            switch self.leaders.count {
+            case 0: return "quorum lost: \(serving), and none of them leads"
+            case 1: return "quorum lost: \(serving), and too few of them can be read"
+            default: return "quorum lost: \(serving), and \(self.leaders.count) of them say that they lead"
+            }
         case .dataLost:
             let faults = self.serving.compactMap { member -> String? in
                 guard let tree = member.tree, !tree.holdsExpected || tree.clusterID != self.clusterID else {

@@ -65,6 +65,11 @@ package struct PlanPreview: Sendable {
     /// The step that takes the largest part of it.
     package private(set) var dominating: StepName?
 
+    /// The nodes that a selection names and the inventory does not have.
+    package func unknownNodes(of selection: Selection) -> [NodeName] {
+        self.context.unknownNodes(selectedBy: selection.name)
+    }
+
     package init(of binding: RunBinding) {
         var context = RunContext(binding: binding)
         context.resolveSelections()

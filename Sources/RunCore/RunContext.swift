@@ -205,6 +205,11 @@ struct RunContext: Hashable, Sendable {
         self.selection(name).filter { self.binding.inventory[$0] != nil }
     }
 
+    /// The nodes that it names, by itself or by a parameter, and the inventory does not have.
+    func unknownNodes(selectedBy name: String) -> [NodeName] {
+        self.selection(name).filter { self.binding.inventory[$0] == nil }
+    }
+
     /// With the nodes that it names and the inventory does not have.
     private func selection(_ name: String) -> [NodeName] {
         (self.frame?.selections ?? self.selections)[name] ?? []

@@ -267,6 +267,30 @@ package struct Batch: Hashable, Sendable, Codable {
         return number
     }
 
+    /// `2 at once, 30s between batches, halts at the first failure`.
+    package var summary: String {
+        func text(_ count: TargetCount) -> String {
+            switch count {
+            case .number(let number): "\(number)"
+            case .percent(let percent): "\(percent)%"
+            }
+        }
+        var parts: [String] = []
+        if let ramp = self.ramp, !ramp.isEmpty {
+            parts.append("\(ramp.map(text).joined(separator: ", then ")), then \(text(self.size)) at once")
+        } else {
+            parts.append(self.size == .number(1) ? "one after the other" : "\(text(self.size)) at once")
+        }
+        if self.pause > .zero {
+            parts.append("\(self.pause) between batches")
+        }
+        parts.append(
+            self.maxFailures == .number(0)
+                ? "halts at the first failure" : "halts when more than \(text(self.maxFailures)) failed"
+        )
+        return parts.joined(separator: ", ")
+    }
+
     /// One target after the other, halting at the first failure.
     package static let oneByOne = Batch(size: .number(1), pause: .zero, maxFailures: .number(0))
 }

@@ -23,7 +23,7 @@ extension Diagnostic {
             severity: .error,
             message: "\(what) has no key '\(key)'",
             span: span,
-            help: "it knows \(known.sorted().map { "'\($0)'" }.joined(separator: ", "))",
+            help: "it knows \(Set(known).sorted().map { "'\($0)'" }.joined(separator: ", "))",
             slip: DidYouMean.slip(for: key, among: known)
         )
     }

@@ -49,10 +49,17 @@ package struct ScenarioFields {
 
     package mutating func require(_ key: String, because help: String? = nil) -> YAMLNode? {
         guard let node = self.take(key) else {
-            self.mistakes.report(.scenarioMissing(key, in: self.what, at: self.span, help: help))
+            if !self.isMisspelt(key) {
+                self.mistakes.report(.scenarioMissing(key, in: self.what, at: self.span, help: help))
+            }
             return nil
         }
         return node
+    }
+
+    /// Whether a key that nobody knows was probably meant for this one, which is said of it by `finish`: one mistake, one message.
+    package func isMisspelt(_ key: String) -> Bool {
+        self.pairs.contains { !self.known.contains($0.key.text) && DidYouMean.slip(for: $0.key.text, among: [key]) != nil }
     }
 
     package func finish() {

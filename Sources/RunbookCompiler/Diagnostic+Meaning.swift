@@ -153,6 +153,16 @@ extension Diagnostic {
         )
     }
 
+    /// A name that was meant as an expression: nodes are names, and what is to be worked out stands in `${{ }}`.
+    static func expressionAsNode(_ text: String, at span: SourceSpan) -> Self {
+        self.error(
+            248,
+            "'\(text)' is taken as the name of a node, not as the parameter",
+            at: span,
+            help: "write nodes: [\"${{ \(text) }}\"]"
+        )
+    }
+
     // MARK: Parameters
 
     static func badDefault(_ name: String, _ kind: PlanParameter.Kind, at span: SourceSpan) -> Self {

@@ -186,6 +186,10 @@ package struct RunbookCompiler {
         }
         let templates = syntax.nodes?.compactMap { self.template($0, in: self.environment.parametersOnly) }
         let computed = templates?.filter { $0.cel.soleLiteral == nil } ?? []
+        let parameters = Set(self.syntax.parameters.map { "parameters.\($0.name.value)" })
+        for node in syntax.nodes ?? [] where parameters.contains(node.text) {
+            self.report(.expressionAsNode(node.text, at: node.scalar.span))
+        }
         return Selection(
             name: syntax.name.value,
             role: syntax.role?.value,

@@ -161,7 +161,8 @@ package struct TestFileReader {
         }
         let mistakesBefore = self.mistakes.diagnostics.count
         let expectation = fields.take("expect").flatMap { self.expectation($0, nodes: read?.cluster.nodeNames) }
-        if node["expect"] == nil || expectation?.isEmpty == true && self.mistakes.diagnostics.count == mistakesBefore {
+        let isLeftOut = node["expect"] == nil && !fields.isMisspelt("expect")
+        if isLeftOut || expectation?.isEmpty == true && self.mistakes.diagnostics.count == mistakesBefore {
             self.mistakes.report(.testExpectsNothing(name, at: span))
         }
         let seed = fields.int("seed", in: 0...Int64.max).map { UInt64($0) } ?? 1

@@ -29,7 +29,8 @@ final class KeyCabinet: Sendable {
         let file = OwnedDescriptor(number: unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY))
         guard file.number >= 0 else {
             let reason = unsafe String(cString: strerror(errno))
-            throw Self.unreadable(path, host, "cannot be opened: \(reason)")
+            let cure = "name the right one as 'identity_file', or make it with 'ssh-keygen'"
+            throw Self.unreadable(path, host, "cannot be opened: \(reason); \(cure)")
         }
         let imprint = try self.inspect(file, path, host)
         if let (known, key) = self.keys.withLock({ $0[host.identity] }), known == imprint {

@@ -112,9 +112,10 @@ final class PreparationRoom: Sendable {
 
     private func answer(for host: SSHHost) -> Result<PreparedHost, SSHError> {
         Result { () throws(SSHError) in
+            // The name first: it is the first thing that one wants to know of a host that cannot be reached.
+            let addresses = host.jumps.isEmpty ? try SocketAddress.resolve(host) : []
             let pins = try self.knownHosts.pins(for: host)
             let proof = try self.proof(for: host)
-            let addresses = host.jumps.isEmpty ? try SocketAddress.resolve(host) : []
             return PreparedHost(addresses: addresses, pins: pins, proof: proof)
         }
     }

@@ -238,6 +238,7 @@ extension Diagnostic {
     package static func nobodyToAsk(_ approver: Approver, _ people: [Person], at span: SourceSpan) -> Self {
         let known =
             switch approver {
+            case _ where people.isEmpty: "the configuration has no 'people:'; name them with their roles"
             case .role: "roles of 'people:': " + Set(people.flatMap(\.roles)).sorted().joined(separator: ", ")
             case .person: "people there: " + people.map(\.name.text).joined(separator: ", ")
             }

@@ -44,7 +44,7 @@ package struct PlanFit {
     private func misfits(of selection: Selection) -> [Misfit] {
         let inventory = self.binding.inventory
         var misfits: [Misfit] = []
-        for name in selection.nodes ?? [] where inventory[name] == nil {
+        for name in self.preview.unknownNodes(of: selection) {
             misfits.append(
                 self.misfit(
                     of: selection,

@@ -64,11 +64,11 @@ package struct HostVisits: Sendable {
         do throws(SSHHosts.Problem) {
             host = try SSHHosts().host(of: node)
         } catch {
-            return .stopped(at: .name, says: error.message)
+            return .stopped(at: .name, passed: [], says: error.message)
         }
         let folder = family.map { "\(ReceiptStore.defaultFolder)/\($0)" } ?? ReceiptStore.defaultFolder
         guard let store = try? ReceiptStore(folder: folder) else {
-            return .stopped(at: .receipts, says: "'\(folder)' cannot be the folder of receipts")
+            return .stopped(at: .receipts, passed: [], says: "'\(folder)' cannot be the folder of receipts")
         }
         let question = HostExamination(store: store, nonce: Nonce.fresh())
         var reached = host
@@ -84,7 +84,11 @@ package struct HostVisits: Sendable {
             )
             return self.read(result, question, before)
         } catch {
-            return .stopped(at: error.code.check, says: error.message)
+            return .stopped(
+                at: error.code.check,
+                passed: error.code.passed(throughJump: !host.jumps.isEmpty),
+                says: error.message
+            )
         }
     }
 
@@ -92,7 +96,11 @@ package struct HostVisits: Sendable {
         let after = self.clock.now
         guard let portrait = question.answer(result.standardOutput) else {
             let said = String(decoding: result.standardOutput + result.standardError, as: UTF8.self)
-            return .stopped(at: .shell, says: ShellChatter.complaint(said, exitStatus: result.exitStatus))
+            return .stopped(
+                at: .shell,
+                passed: HostCheck.shell.earlier,
+                says: ShellChatter.complaint(said, exitStatus: result.exitStatus)
+            )
         }
         // The host read its clock between the two, and shows whole seconds.
         let middle = Double(before.milliseconds + after.milliseconds) / 2_000
@@ -147,6 +155,17 @@ extension SSHError.Code {
         case .handshakeFailed, .timedOut(.handshake): .key
         case .authenticationRefused, .keyFileUnreadable, .agentUnavailable, .timedOut(.authenticate): .login
         case .invalidCommand, .connectionLost, .channelRefused, .timedOut(.open), .timedOut(.command): .shell
+        }
+    }
+    /// What was seen to be fine on the way there.
+    ///
+    /// What is wrong with keys on our side is found when the name is known, and before anything is sent; behind a jump host the name is the
+    /// jump host's affair.
+    fileprivate func passed(throughJump: Bool) -> [HostCheck] {
+        switch self {
+        case .unknownHostKey: []
+        case .knownHostsUnusable, .keyFileUnreadable, .agentUnavailable: throughJump ? [] : [.name]
+        default: self.check.earlier
         }
     }
 }

@@ -31,9 +31,16 @@ import Testing
         )
     }
 
+    @Test func `of what was not looked at nothing is said`() {
+        let message = "the key file 'id' for zk1 (10.0.0.1:22) cannot be opened: No such file; name the right one"
+        let host = HostFinding(HostFacts(node: "zk1", visit: .stopped(at: .login, passed: [.name], says: message)))
+        #expect(HostCheck.allCases.prefix(4).map { host.marks[$0]?.word } == ["ok", nil, nil, "NO"])
+        #expect(host.findings.map(\.cure) == ["name the right one"])
+    }
+
     @Test func `what comes before the place where it stopped is fine, and of the rest nothing is said`() {
         let message = "zk1 (10.0.0.1:22) presented another host key; compare with its console"
-        let host = HostFinding(HostFacts(node: "zk1", visit: .stopped(at: .key, says: message)))
+        let host = HostFinding(HostFacts(node: "zk1", visit: .stopped(at: .key, passed: HostCheck.key.earlier, says: message)))
         #expect(host.marks[.name]?.word == "ok" && host.marks[.tcp]?.word == "ok")
         #expect(host.marks[.key]?.grade == .wrong)
         #expect(host.marks[.login] == nil && host.marks[.clock] == nil)

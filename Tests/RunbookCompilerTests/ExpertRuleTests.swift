@@ -114,6 +114,19 @@ import Testing
         )
     }
 
+    @Test func `acts under a require go one at a time whatever the size, so they are no several at once`() throws {
+        _ = try plan(
+            of: runbook(
+                """
+                  - id: act
+                    run: { targets: ensemble, service: zookeeper, do: restart, batch: { size: 2 } }
+                    require: size(ensemble.filter(n, n.serving)) > quorum(ensemble)
+                    verify: { zookeeper: { ask: [srvr] }, expect: result.serving }
+                """
+            )
+        )
+    }
+
     @Test func `a loop that restarts needs a look behind the restart`() throws {
         let order = "ensemble.sortBy(n, n.mode == 'leader')"
         let loop = "  - id: each\n    for_each: { as: node, in: \"\(order)\" }\n    steps:\n"

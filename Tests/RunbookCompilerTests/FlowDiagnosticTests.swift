@@ -181,6 +181,23 @@ import Testing
         )
     }
 
+    @Test(arguments: ["❶parameters.host❶", "[a, ❶parameters.host❶]"])
+    func `a parameter among nodes stands in an interpolation`(nodes: String) {
+        expectProblem(
+            248,
+            "'parameters.host' is taken as the name of a node, not as the parameter",
+            help: "write nodes: [\"${{ parameters.host }}\"]",
+            in: """
+                runbook: mend
+                parameters: { host: { type: string } }
+                targets:
+                  stuck: { nodes: \(nodes) }
+                steps: [{ id: look, probe: { targets: stuck, tcp: { port: '1' } } }]
+
+                """
+        )
+    }
+
     @Test func `a selection with a misspelt key is one mistake`() {
         expectProblems(
             [102],

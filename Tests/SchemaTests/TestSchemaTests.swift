@@ -27,6 +27,17 @@ import Testing
         }
     }
 
+    @Test func `the page about scenarios names every key`() throws {
+        let page = try String(contentsOf: Repository.root.appending(path: "docs/scenarios.md"), encoding: .utf8)
+        let schema = try Schema("scenario")
+        let objects = [schema.root] + schema.definitions.map(\.value)
+        let keys = objects.flatMap { $0["properties"]?.members?.map(\.name) ?? [] }
+        #expect(keys.count > 60)
+        for key in keys {
+            #expect(page.contains("`\(key)`"), "\(key)")
+        }
+    }
+
     @Test func `every file of tests that is shipped is valid by its schema`() throws {
         let schema = try Schema("test")
         var count = 0

@@ -105,6 +105,14 @@ import Testing
         #expect(!misfits[0].isWarning)
     }
 
+    @Test func `a node that a parameter names and that is not there is an error as well`() throws {
+        let look = "  - id: look\n    probe: { targets: all, tcp: { port: app } }"
+        let targets = "all: { nodes: [\"${{ parameters.host }}\"] }\nparameters: { host: { type: string, default: n9 } }"
+        let misfits = try self.misfits(look, targets: targets)
+        #expect(misfits.map(\.message).first == "'all' names the node 'n9', which is not there")
+        #expect(misfits.first?.isWarning == false)
+    }
+
     @Test func `a role that nobody has, and a person who is not there`() throws {
         #expect(try self.misfits(self.gate("from: [role:boss]")).map(\.message) == ["nobody has the role 'boss'"])
         #expect(try self.misfits(self.gate("from: [person:zoe]")).map(\.message) == ["'people:' has no 'zoe'"])

@@ -21,9 +21,10 @@ enum OrderRules {
         }
     }
 
-    /// Several members of a cluster taken down together.
+    /// Several members of a cluster taken down together; under a `require` they are taken one at a time, whatever the size says.
     private static func severalAtOnce(_ act: RuleRegion.Act, _ members: Set<String>) -> [Diagnostic] {
-        guard let size = act.syntax.batch?.size, size.value.isMoreThanOne, act.isOver(members) else {
+        guard let size = act.syntax.batch?.size, size.value.isMoreThanOne, act.step.require == nil, act.isOver(members)
+        else {
             return []
         }
         return [

@@ -78,6 +78,9 @@ struct LabDemo: AsyncParsableCommand {
     private func up() async throws -> PracticeCluster {
         Self.title("A practice cluster: three ZooKeepers, three brokers' stand-ins, an sshd for each")
         try await Lab.requireNoEngine(in: self.folder.folder)
+        if access("\(self.folder.folder)/selfheal.yaml", F_OK) == 0 {
+            Terminal.say("The practice cluster that is there is taken down first, and its journal with it.")
+        }
         try await self.down()
         let options = LabOptions(
             folder: self.folder.folder,

@@ -78,6 +78,7 @@ enum Skeleton {
     }
 
     private static let repair = """
+          # One that refuses the connection is down; one that answers and does not serve waits for the others.
           - id: look
             title: Look before touching anything
             probe: { targets: members, zookeeper: { ask: [srvr] } }
@@ -86,15 +87,15 @@ enum Skeleton {
             choose:
               - when: steps.look.results.all(r, r.serving)
                 next: not_needed
-              - when: steps.look.results.exists(r, !r.serving)
+              - when: steps.look.results.exists(r, !r.answered)
                 next: may_i
-              - otherwise: hand_over
+              - otherwise: hand_over             # they run and do not serve: starting them again would not help
               - if_unknown: hand_over            # what nobody saw is no reason to act
 
           - id: may_i
             approve:
               message: |
-                Start ${{ steps.look.results.filter(r, !r.serving).map(r, r.target.name) }} of ${{ cluster.name }}?
+                Start ${{ steps.look.results.filter(r, !r.answered).map(r, r.target.name) }} of ${{ cluster.name }}?
               from: [role:sre]
               timeout: 15m
               on_timeout: refused
@@ -103,12 +104,12 @@ enum Skeleton {
           - id: start_each
             for_each:
               as: member
-              in: steps.look.results.filter(r, !r.serving).map(r, r.target)
+              in: steps.look.results.filter(r, !r.answered).map(r, r.target)
             steps:
               - id: start
                 run: { targets: "[member]", service: zookeeper, do: start }
                 timeout: 1m
-                verify: { zookeeper: { ask: [srvr] }, expect: result.serving }
+                verify: { zookeeper: { ask: [srvr] }, expect: result.answered }
             if_failed: hand_over
 
           - id: serves

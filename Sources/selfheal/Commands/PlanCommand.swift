@@ -70,9 +70,8 @@ struct PlanCommand: AsyncParsableCommand {
         }
         Terminal.output("approvals: \(gates.isEmpty ? "none" : gates.joined(separator: "; "))")
         let dominating = preview.dominating.map { ", most of it in '\($0)'" } ?? ""
-        let bounded = plan.deadline.map { min($0, preview.worst) } ?? preview.worst
-        let why = plan.deadline.map { $0 < preview.worst ? " (its deadline; without it \(preview.worst))" : "" } ?? ""
-        Terminal.output("worst time: \(bounded)\(why)\(dominating)")
+        let why = plan.deadline.map { $0 < preview.worst ? " (\($0) is its deadline)" : "" } ?? ""
+        Terminal.output("worst time: \(preview.longest)\(why)\(dominating)")
     }
 }
 
@@ -125,6 +124,10 @@ extension PlanPreview.Step {
         }
         for command in self.commands {
             lines.append("send    \(command.target?.text ?? "this machine"): \(command.command.text)")
+        }
+        if case .run(let action) = self.state.action, (self.targets?.most ?? 0) > 1 {
+            let alone = self.state.require == nil || action.batch.size == .number(1)
+            lines.append("rolls   \(action.batch.summary)\(alone ? "" : "; one at a time, because of 'require'")")
         }
         if let require = self.state.require {
             lines.append("only if \(require.text.shortened(to: PlanCommand.room))")
@@ -230,7 +233,7 @@ extension PlanPreview {
         }
         return .object([
             JSONMember("runbook", .string(plan.runbook)), JSONMember("digest", .string(plan.digest)),
-            JSONMember("worst_ms", .int(self.worst.count)),
+            JSONMember("worst_ms", .int(self.longest.count)),
             JSONMember("dominating_step", self.dominating.map { .string($0.text) } ?? .null),
             JSONMember("steps", .array(steps)),
         ])
