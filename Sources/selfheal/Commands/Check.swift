@@ -46,7 +46,7 @@ struct Check: ParsableCommand {
         let isFine = self.report(loaded)
         guard self.watch else {
             // With everything still in memory: what ends need not be taken apart.
-            exit((isFine ? ExitCode.success : ExitCode.answerIsNo).rawValue)
+            Glibc.exit((isFine ? ExitCode.success : ExitCode.answerIsNo).rawValue)
         }
         try FileWatch(self.files).forEachChange { changed in
             Terminal.say("")
