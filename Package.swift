@@ -34,6 +34,13 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        // The HTTP server; its traits would bring a reader of configurations and all of Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        // What Hummingbird stands on, and HTTPService names.
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         // Without Foundation, which its default trait would bring in.
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
@@ -113,7 +120,20 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "ControlSocket", dependencies: ["RunVocabulary"], swiftSettings: wrapper),
-        .target(name: "HTTPService", swiftSettings: strict),
+        .target(
+            name: "HTTPService",
+            dependencies: [
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
         .target(name: "Notifications", dependencies: ["CurlTransfer", "RunVocabulary"], swiftSettings: strict),
         .target(
             name: "RunExecutor",
@@ -203,6 +223,15 @@ let package = Package(
             name: "CheckerBenchmark",
             dependencies: ["RunVerifier"],
             path: "Benchmarks/CheckerBenchmark",
+            swiftSettings: strict
+        ),
+        // Simulated hours and rehearsals per second.
+        .executableTarget(
+            name: "RehearsalBenchmark",
+            dependencies: [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookCompiler", "RunPlan", "RunSimulator",
+            ],
+            path: "Benchmarks/RehearsalBenchmark",
             swiftSettings: strict
         ),
         .executableTarget(

@@ -55,6 +55,12 @@ struct AlertQueue: Hashable, Sendable {
         }
     }
 
+    /// Everything in line, in the order in which it came, and the line is empty.
+    mutating func takeAll() -> [AcceptedAlert] {
+        defer { self.lines = [:] }
+        return self.lines.values.flatMap { $0.map(\.accepted) }.sorted { $0.number < $1.number }
+    }
+
     /// When the first that rests is to be looked at again.
     func wakeAt(for runbook: String) -> Instant? {
         self.lines[runbook]?.compactMap(\.restsUntil).min()

@@ -49,8 +49,8 @@ struct GuardRails {
     let freeze: Freeze?
     /// Every run that the watch started lately.
     let runs: [TriggeredRun]
-    /// How many starts were asked for and have not become runs yet.
-    let starting: Int
+    /// The runbooks of starts that were asked for and have not become runs yet.
+    let starting: [String]
     let health: HealthModel
     /// How many nodes are watched at all.
     let watched: Int
@@ -94,7 +94,7 @@ struct GuardRails {
             return .hold(because: "run \(own.run) of it has not ended", until: nil, onlySubject: own.subject != nil)
         }
         let busy = self.runs.filter { $0.ended == nil && !$0.isWaiting }
-        let count = busy.count + self.starting
+        let count = busy.count + self.starting.count
         guard count >= self.settings.concurrentRuns else {
             return nil
         }
@@ -119,7 +119,15 @@ struct GuardRails {
             )
         }
         if let limit = cause.limit, let window = cause.limitWindow,
-            let hold = Self.hold(limit, in: window, of: own, at: moment, "it has started", "its limit is")
+            let hold = Self.hold(
+                limit,
+                in: window,
+                of: own,
+                and: self.starting.count { $0 == runbook.name },
+                at: moment,
+                "it has started",
+                "its limit is"
+            )
         {
             return hold
         }
@@ -127,6 +135,7 @@ struct GuardRails {
             self.settings.limit,
             in: self.settings.limitWindow,
             of: self.runs,
+            and: self.starting.count,
             at: moment,
             "triggered runs have begun",
             "the limit of all together is"
@@ -138,17 +147,21 @@ struct GuardRails {
         _ limit: Int,
         in window: Milliseconds,
         of runs: [TriggeredRun],
+        and starting: Int,
         at moment: Instant,
         _ what: String,
         _ rule: String
     ) -> Verdict? {
         let within = runs.filter { moment.elapsed(since: $0.began) < window }.sorted { $0.began < $1.began }
-        guard within.count >= limit, let first = within.dropLast(limit - 1).last else {
+        let count = within.count + starting
+        guard count >= limit else {
             return nil
         }
+        // What begins at this moment has no end of its window yet; it is looked at again when it has begun.
+        let first = within.dropLast(limit - 1).last
         return .hold(
-            because: "\(what) \(within.count.counted("time")) within \(window), and \(rule) \(limit)",
-            until: first.began + window
+            because: "\(what) \(count.counted("time")) within \(window), and \(rule) \(limit)",
+            until: first.map { $0.began + window }
         )
     }
 

@@ -36,14 +36,25 @@ package struct HealthModel: Hashable, Sendable {
         var isFirst = true
     }
 
-    private let downAfter: Int
-    private let upAfter: Int
+    private var downAfter: Int
+    private var upAfter: Int
     private var opinions: [NodeName: Opinion] = [:]
     private var counts: [Health: Int] = [:]
 
     package init(downAfter: Int, upAfter: Int) {
         self.downAfter = downAfter
         self.upAfter = upAfter
+    }
+
+    /// Goes on with what is known of these nodes, and forgets the others.
+    mutating func adjust(downAfter: Int, upAfter: Int, to nodes: Set<NodeName>) {
+        self.downAfter = downAfter
+        self.upAfter = upAfter
+        self.opinions = self.opinions.filter { nodes.contains($0.key) }
+        self.counts = [:]
+        for opinion in self.opinions.values {
+            self.counts[opinion.health, default: 0] += 1
+        }
     }
 
     /// Nothing for a node that nobody has looked at.

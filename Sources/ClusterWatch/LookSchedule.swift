@@ -14,6 +14,7 @@ struct LookSchedule: Hashable, Sendable {
     }
 
     let nodes: [NodeName]
+    let members: Set<NodeName>
     private let every: Milliseconds
     private let width: Int
     /// In the order of their moments: all have the same interval, so whoever had a turn goes to the end.
@@ -23,8 +24,20 @@ struct LookSchedule: Hashable, Sendable {
 
     init(nodes: [NodeName], every: Milliseconds, width: Int) {
         self.nodes = nodes
+        self.members = Set(nodes)
         self.every = every
         self.width = width
+    }
+
+    /// The same for other nodes, or at another pace; whoever was asked and has not answered is waited for.
+    func adjusted(to nodes: [NodeName], every: Milliseconds, width: Int, at moment: Instant) -> Self {
+        guard nodes != self.nodes || every != self.every || width != self.width else {
+            return self
+        }
+        var schedule = Self(nodes: nodes, every: every, width: width)
+        schedule.underWay = self.underWay.intersection(schedule.members)
+        schedule.begin(at: moment)
+        return schedule
     }
 
     mutating func begin(at moment: Instant) {

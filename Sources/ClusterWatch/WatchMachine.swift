@@ -17,7 +17,8 @@ package struct WatchMachine: Hashable, Sendable {
     /// How many runs are remembered; far more than the limits can ask about.
     private static let runLimit = 1_000
 
-    let settings: WatchSettings
+    private(set) var settings: WatchSettings
+    private var inventory: Inventory
     private var schedule: LookSchedule
     private var health: HealthModel
     /// The critical ones first.
@@ -60,15 +61,56 @@ package struct WatchMachine: Hashable, Sendable {
         alerts: [AcceptedAlert] = []
     ) {
         self.settings = settings
-        let nodes = inventory.nodes.filter { $0.monitor != nil }.map(\.name)
+        self.inventory = inventory
+        let nodes = Self.watched(inventory)
         self.schedule = LookSchedule(nodes: nodes, every: settings.every, width: settings.width)
         self.health = HealthModel(downAfter: settings.downAfter, upAfter: settings.upAfter)
-        self.runbooks = runbooks.enumerated().sorted { left, right in
-            (left.element.plan.severity.rank, left.offset) < (right.element.plan.severity.rank, right.offset)
-        }.map(\.element)
+        self.runbooks = Self.inOrder(runbooks)
         self.runs = runs.sorted { $0.began < $1.began }.suffix(Self.runLimit)
         self.freeze = freeze
         self.take(alerts)
+    }
+
+    private static func watched(_ inventory: Inventory) -> [NodeName] {
+        inventory.nodes.filter { $0.monitor != nil }.map(\.name)
+    }
+
+    private static func inOrder(_ runbooks: [WatchedRunbook]) -> [WatchedRunbook] {
+        runbooks.enumerated().sorted { left, right in
+            (left.element.plan.severity.rank, left.offset) < (right.element.plan.severity.rank, right.offset)
+        }.map(\.element)
+    }
+
+    /// Goes on with other settings, nodes and runbooks.
+    ///
+    /// What is known of nodes that stay, of runs and of alerts is kept, and so is what a runbook has seen that is the same as before. The
+    /// condition of another one, or over other nodes, has to hold from the beginning.
+    package mutating func reconfigure(
+        settings: WatchSettings,
+        inventory: Inventory,
+        runbooks: [WatchedRunbook],
+        at moment: Instant
+    ) -> [WatchEffect] {
+        self.now = max(self.now, moment)
+        let nodes = Self.watched(inventory)
+        let isSameView = inventory == self.inventory && settings.staleAfter == self.settings.staleAfter
+        self.schedule = self.schedule.adjusted(to: nodes, every: settings.every, width: settings.width, at: self.now)
+        self.health.adjust(downAfter: settings.downAfter, upAfter: settings.upAfter, to: self.schedule.members)
+        let old = self.runbooks
+        self.runbooks = Self.inOrder(
+            runbooks.map { runbook in
+                let same = old.first { $0.plan == runbook.plan && $0.parameters == runbook.parameters }
+                return isSameView ? same ?? runbook : runbook
+            }
+        )
+        self.settings = settings
+        self.inventory = inventory
+        let names = Set(self.runbooks.map(\.name))
+        self.decisions = self.decisions.filter { names.contains($0.key) }
+        self.holdUntil = self.holdUntil.filter { names.contains($0.key) }
+        self.alertHoldUntil = [:]
+        self.take(self.alerts.takeAll())
+        return self.handle(.clockReached(at: self.now))
     }
 
     /// When `clockReached` is due.
@@ -141,7 +183,9 @@ package struct WatchMachine: Hashable, Sendable {
     }
 
     private mutating func looked(_ reports: [ProbeReport]) {
-        let seen = reports.map { report in
+        // A node that was taken out meanwhile is none of ours any more.
+        let ours = reports.filter { report in report.target.map { self.schedule.members.contains($0) } ?? true }
+        let seen = ours.map { report in
             guard let node = report.target else {
                 return report
             }
@@ -166,7 +210,7 @@ package struct WatchMachine: Hashable, Sendable {
             settings: self.settings,
             freeze: self.freeze,
             runs: self.runs,
-            starting: self.starting.count,
+            starting: self.starting.map(\.runbook),
             health: self.health,
             watched: self.schedule.nodes.count
         )

@@ -8,14 +8,12 @@ package struct HTTPRequest: Hashable, Sendable {
     /// In the order in which they came; names in small letters.
     package var headers: [HTTPHeader]
     package var body: [UInt8]
-    var keepsConnection: Bool
 
     package init(method: String, path: String, headers: [HTTPHeader] = [], body: [UInt8] = []) {
         self.method = method
         self.path = path
         self.headers = headers
         self.body = body
-        self.keepsConnection = true
     }
 
     /// The value of a header that is there once; nothing for one that is there twice, which nobody means.
@@ -52,42 +50,15 @@ package struct HTTPAnswer: Hashable, Sendable {
         self.headers = headers
         self.body = Array(text.utf8)
     }
-
-    /// As it is sent; an answer to HEAD has the head alone.
-    func bytes(to method: String, closing: Bool) -> [UInt8] {
-        var head = "HTTP/1.1 \(self.status) \(Self.reason(self.status))\r\n"
-        head += "Content-Type: \(self.contentType)\r\nContent-Length: \(self.body.count)\r\n"
-        for header in self.headers {
-            head += "\(header.name): \(header.value)\r\n"
-        }
-        head += closing ? "Connection: close\r\n\r\n" : "\r\n"
-        return Array(head.utf8) + (method == "HEAD" ? [] : self.body)
-    }
-
-    private static func reason(_ status: Int) -> String {
-        switch status {
-        case 200: "OK"
-        case 202: "Accepted"
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 408: "Request Timeout"
-        case 409: "Conflict"
-        case 411: "Length Required"
-        case 413: "Content Too Large"
-        case 431: "Request Header Fields Too Large"
-        case 503: "Service Unavailable"
-        default: status < 500 ? "Refused" : "Failed"
-        }
-    }
 }
 
 /// How much a stranger may cost.
 package struct HTTPLimits: Hashable, Sendable {
+    /// At once; who comes later waits until a place is free.
     package var connections = 128
+    /// Of a request's path and headers, names and values.
     package var headBytes = 16 << 10
+    package var pathBytes = 2 << 10
     package var headers = 64
     package var bodyBytes = 1 << 20
     /// From the first byte of a request to its last.
@@ -96,6 +67,8 @@ package struct HTTPLimits: Hashable, Sendable {
     package var idleTime = Duration.seconds(60)
     /// For a client to take an answer in.
     package var answerTime = Duration.seconds(10)
+    /// For a client whose connection ends to read the last answer, before it is hung up on.
+    package var leaveTime = Duration.seconds(2)
 
     package init() {}
 }

@@ -4,6 +4,7 @@
 import ClusterWatch
 import HTTPService
 import Notifications
+import RunPlan
 import RunVocabulary
 import SelfhealConfiguration
 import SelfhealEngine
@@ -13,18 +14,25 @@ import WorldAdapters
 ///
 /// Who sent something is known before it is read. What is answered with 200 is on disk.
 struct ServiceDesk: Sendable {
-    let settings: HTTPSettings
     let engine: Engine
-    let runbooks: [WatchedRunbook]
+    let current: CurrentWatch
     let metrics: WatchMetrics
     let pulse: Pulse
-    let nodes: Int
     /// Hands over to the watch.
     let send: @Sendable (WatchEvent) -> Void
     let nextIdentifier: @Sendable () -> String
 
     /// How far the clocks of a sender and us may be apart; an older message is one that somebody recorded.
     static let replayWindow = Int64(300)
+
+    private var runbooks: [WatchedRunbook] {
+        self.current.watched
+    }
+
+    /// Without the section, nobody is believed any more until the restart that closes the port.
+    private var settings: HTTPSettings? {
+        self.engine.configuration.http
+    }
 
     func answer(_ request: HTTPRequest) async -> HTTPAnswer {
         let parts = request.path.split(separator: "/", omittingEmptySubsequences: true)
@@ -69,10 +77,11 @@ struct ServiceDesk: Sendable {
 
     /// Why the daemon is not well, if it is not.
     var trouble: String? {
-        self.pulse.now.trouble(
+        let configuration = self.engine.configuration
+        return self.pulse.now.trouble(
             at: self.engine.clock.now,
-            nodes: self.nodes,
-            staleAfter: self.engine.configuration.watch.staleAfter
+            nodes: configuration.inventory.nodes.count { $0.monitor != nil },
+            staleAfter: configuration.watch.staleAfter
         )
     }
 
@@ -92,7 +101,10 @@ struct ServiceDesk: Sendable {
     // MARK: What is sent to us
 
     private func alertmanager(_ request: HTTPRequest) async -> HTTPAnswer {
-        if let key = self.settings.alertmanager, let refusal = self.refusal(of: request, key) {
+        guard let settings = self.settings else {
+            return self.refused(HTTPAnswer(404, "alerts are not taken any more\n"))
+        }
+        if let key = settings.alertmanager, let refusal = self.refusal(of: request, key) {
             return self.refused(refusal)
         }
         do throws(AlertReader.Refusal) {
@@ -103,7 +115,7 @@ struct ServiceDesk: Sendable {
     }
 
     private func webhook(_ name: String, _ request: HTTPRequest) async -> HTTPAnswer {
-        guard let webhook = self.settings.webhooks.first(where: { $0.name == name }) else {
+        guard let webhook = self.settings?.webhooks.first(where: { $0.name == name }) else {
             return self.refused(HTTPAnswer(404, "there is no webhook of this name\n"))
         }
         if let refusal = self.refusal(of: request, webhook.key) {
@@ -190,7 +202,7 @@ struct ServiceDesk: Sendable {
             )
         }
         do {
-            let taken = wanted.isEmpty ? [] : try await self.engine.take(wanted)
+            let taken = try await wanted.isEmpty ? [] : self.engine.take(wanted)
             if !over.isEmpty {
                 try await self.engine.resolve(over)
             }

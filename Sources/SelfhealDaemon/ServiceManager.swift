@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import RunVocabulary
+package import RunVocabulary
 
 /// Tells systemd how we are, where systemd started us (`Type=notify`); otherwise nobody.
 package struct ServiceManager: Sendable {

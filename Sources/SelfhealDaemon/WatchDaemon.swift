@@ -8,7 +8,7 @@ import RunJournal
 package import RunPlan
 package import RunPorts
 package import RunVocabulary
-import SelfhealConfiguration
+package import SelfhealConfiguration
 package import SelfhealEngine
 import Synchronization
 import WorldAdapters
@@ -26,17 +26,36 @@ package struct WatchDaemon: Sendable {
         package var observer: @Sendable (RunID) -> any RunObserver
         package var nextRun: @Sendable () -> RunID
         package var manager: ServiceManager
+        /// Where the configuration comes from, and can come from again.
+        package var source: Source?
 
         package init(
             log: @escaping @Sendable (LogEntry) -> Void,
             observer: @escaping @Sendable (RunID) -> any RunObserver,
             nextRun: @escaping @Sendable () -> RunID,
-            manager: ServiceManager = ServiceManager(environment: [:], process: 0)
+            manager: ServiceManager = ServiceManager(environment: [:], process: 0),
+            source: Source? = nil
         ) {
             self.log = log
             self.observer = observer
             self.nextRun = nextRun
             self.manager = manager
+            self.source = source
+        }
+    }
+
+    package struct Source: Sendable {
+        /// Another text, when a file was changed or somebody asked for a look; must not wait.
+        package var state: @Sendable () -> String
+        /// Everything anew; whatever is wrong has been said on standard error when it throws.
+        package var load: @Sendable () throws -> (SelfhealConfiguration, [Runbook])
+
+        package init(
+            state: @escaping @Sendable () -> String,
+            load: @escaping @Sendable () throws -> (SelfhealConfiguration, [Runbook])
+        ) {
+            self.state = state
+            self.load = load
         }
     }
 
@@ -56,29 +75,26 @@ package struct WatchDaemon: Sendable {
     private enum Input: Sendable {
         case event(WatchEvent)
         case why(String?, CheckedContinuation<String?, Never>)
+        case reload(SelfhealConfiguration, [Runbook])
     }
 
     /// Far above what can be under way: looks are bounded by the watch, runs by its limits.
     private static let inboxLimit = 100_000
 
     private let engine: Engine
-    private let runbooks: [Runbook]
     private let surroundings: Surroundings
     private let inbox: AsyncStream<Input>.Continuation
     private let inputs: AsyncStream<Input>
     private let pulse = Pulse()
     private let metrics: WatchMetrics
-    private let watched: [WatchedRunbook]
+    private let current: CurrentWatch
 
     package init(engine: Engine, runbooks: [Runbook], surroundings: Surroundings) {
         self.engine = engine
         let inventory = engine.configuration.inventory
         let settings = engine.configuration.watch
         self.metrics = WatchMetrics(inventory: inventory)
-        self.watched = runbooks.map {
-            WatchedRunbook(plan: $0.plan, parameters: $0.parameters, inventory: inventory, settings: settings)
-        }
-        self.runbooks = runbooks
+        self.current = CurrentWatch(runbooks, inventory, settings)
         self.surroundings = surroundings
         (self.inputs, self.inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.inboxLimit))
     }
@@ -90,7 +106,7 @@ package struct WatchDaemon: Sendable {
         var machine = WatchMachine(
             settings: settings,
             inventory: self.engine.configuration.inventory,
-            runbooks: self.watched,
+            runbooks: self.current.watched,
             runs: try await self.engine.triggeredRuns(),
             freeze: try await self.engine.freeze(),
             alerts: try await self.engine.waitingAlerts()
@@ -98,12 +114,14 @@ package struct WatchDaemon: Sendable {
         self.listen()
         let unfinished = try await self.engine.unfinished()
         let now = self.now
+        let isFrozen = try await self.engine.freeze() != nil
         self.pulse.update { reading in
             reading.handled = now
             reading.looked = now
+            reading.isFrozen = isFrozen
         }
         let desk = self.desk
-        let server = try self.serve(desk)
+        let server = try await self.serve(desk)
         await withDiscardingTaskGroup { work in
             for summary in unfinished where summary.state != RunState.stopped.rawValue {
                 self.log(
@@ -128,6 +146,11 @@ package struct WatchDaemon: Sendable {
                     }
                     alarm.set(machine.wakeAt)
                     self.note(event, machine)
+                case .reload(let configuration, let runbooks):
+                    for effect in self.reconfigure(&machine, configuration, runbooks) {
+                        self.follow(effect, &work)
+                    }
+                    alarm.set(machine.wakeAt)
                 case .why(let runbook, let asker): asker.resume(returning: self.explain(machine, runbook))
                 }
             }
@@ -143,27 +166,26 @@ package struct WatchDaemon: Sendable {
     // MARK: Outside
 
     private var desk: ServiceDesk? {
-        self.engine.configuration.http.map { settings in
+        self.engine.configuration.http.map { _ in
             ServiceDesk(
-                settings: settings,
                 engine: self.engine,
-                runbooks: self.watched,
+                current: self.current,
                 metrics: self.metrics,
                 pulse: self.pulse,
-                nodes: self.engine.configuration.inventory.nodes.count { $0.monitor != nil },
                 send: { [inbox = self.inbox] in inbox.yield(.event($0)) },
                 nextIdentifier: { [surroundings = self.surroundings] in surroundings.nextRun().text }
             )
         }
     }
 
-    private func serve(_ desk: ServiceDesk?) throws(EngineError) -> HTTPServer? {
-        guard let desk else {
+    private func serve(_ desk: ServiceDesk?) async throws(EngineError) -> HTTPServer? {
+        guard let desk, let settings = self.engine.configuration.http else {
             return nil
         }
-        let settings = desk.settings
         do {
-            let server = try HTTPServer.start(address: settings.address, port: settings.port) { await desk.answer($0) }
+            let server = try await HTTPServer.start(address: settings.address, port: settings.port) {
+                await desk.answer($0)
+            }
             self.log(.info, "listening", "listening on \(settings.address), port \(server.port)")
             return server
         } catch {
@@ -175,12 +197,18 @@ package struct WatchDaemon: Sendable {
     private func beat() async {
         let manager = self.surroundings.manager
         let pulse = self.pulse
-        let settings = self.engine.configuration.watch
-        let nodes = self.engine.configuration.inventory.nodes.count { $0.monitor != nil }
         var isReady = false
+        var state = self.surroundings.source?.state()
         while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(1), clock: .continuous)
+            try? await Task.sleep(for: .milliseconds(500), clock: .continuous)
+            let found = self.surroundings.source?.state()
+            if found != state {
+                state = found
+                await self.reload()
+            }
             self.inbox.yield(.event(.clockReached(at: self.now)))
+            let settings = self.engine.configuration.watch
+            let nodes = self.engine.configuration.inventory.nodes.count { $0.monitor != nil }
             let trouble = pulse.now.trouble(at: self.now, nodes: nodes, staleAfter: settings.staleAfter)
             if trouble == nil, !isReady {
                 isReady = true
@@ -190,6 +218,53 @@ package struct WatchDaemon: Sendable {
                 manager.say("WATCHDOG=1")
             }
         }
+    }
+
+    /// Reads everything again; what is wrong changes nothing, and people hear of it.
+    private func reload() async {
+        guard let source = self.surroundings.source else {
+            return
+        }
+        do {
+            let (configuration, runbooks) = try source.load()
+            self.inbox.yield(.reload(configuration, runbooks))
+        } catch {
+            await self.keep("what is wrong stands on standard error, and 'selfheal check' says it again")
+        }
+    }
+
+    private func keep(_ reason: String) async {
+        let text = "The configuration was changed and cannot be used; the earlier one is kept: \(reason)"
+        self.log(.error, "configuration_kept", text)
+        await self.tell(WatchNotice(severity: .critical, runbook: nil, message: text))
+    }
+
+    private func reconfigure(
+        _ machine: inout WatchMachine,
+        _ configuration: SelfhealConfiguration,
+        _ runbooks: [Runbook]
+    ) -> [WatchEffect] {
+        let old = self.engine.configuration.http
+        do throws(EngineError) {
+            guard old?.address == configuration.http?.address, old?.port == configuration.http?.port else {
+                throw EngineError("another 'http: { listen: … }' takes a restart")
+            }
+            try self.engine.reconfigure(configuration)
+        } catch {
+            let reason = error.message
+            Task { await self.keep(reason) }
+            return []
+        }
+        self.current.change(runbooks, configuration.inventory, configuration.watch)
+        self.metrics.watch(configuration.inventory)
+        let names = runbooks.map(\.plan.runbook).joined(separator: ", ")
+        self.log(.warning, "configuration", "the configuration was read again; runbooks that may start: \(names)")
+        return machine.reconfigure(
+            settings: configuration.watch,
+            inventory: configuration.inventory,
+            runbooks: self.current.watched,
+            at: self.now
+        )
     }
 
     private func note(_ event: WatchEvent, _ machine: WatchMachine) {
@@ -292,7 +367,7 @@ package struct WatchDaemon: Sendable {
             requesterMayApprove: configuration.requesterMayApprove
         )
         do {
-            let source = self.runbooks.first { $0.plan.runbook == name }?.source ?? ""
+            let source = self.current.source(of: name)
             try await self.engine.create(binding, source: source, answering: launch.alert?.number)
         } catch {
             let reason = EngineError(describing: error).message

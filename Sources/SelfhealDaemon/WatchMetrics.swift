@@ -32,6 +32,7 @@ package final class WatchMetrics: Sendable {
     }
 
     private struct State {
+        var nodes: [String] = []
         var looks: [String: Looks] = [:]
         var health: [String: HealthModel.Health] = [:]
         var attempts: [Recovery: Int] = [:]
@@ -52,20 +53,26 @@ package final class WatchMetrics: Sendable {
         case refused
     }
 
-    private let nodes: [String]
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
     package init(inventory: Inventory) {
-        var state = State()
+        self.watch(inventory)
+    }
+
+    /// From now on, of these nodes; of those that stay the counts go on.
+    func watch(_ inventory: Inventory) {
         let watched = inventory.nodes.filter { $0.monitor != nil }
-        for node in watched {
-            state.looks[node.name.text] = Looks(
-                type: node.roles.first ?? "node",
-                method: node.monitor.map(Self.method) ?? ""
-            )
+        self.state.withLock { state in
+            var looks: [String: Looks] = [:]
+            for node in watched {
+                let new = Looks(type: node.roles.first ?? "node", method: node.monitor.map(Self.method) ?? "")
+                let old = state.looks[node.name.text]
+                looks[node.name.text] = old?.type == new.type && old?.method == new.method ? old : new
+            }
+            state.looks = looks
+            state.health = state.health.filter { looks[$0.key] != nil }
+            state.nodes = looks.keys.sorted()
         }
-        self.nodes = watched.map(\.name.text).sorted()
-        self.state = Mutex(state)
     }
 
     private static func method(_ monitor: ProbeSpecification) -> String {
@@ -89,7 +96,11 @@ package final class WatchMetrics: Sendable {
     }
 
     func isNow(_ node: NodeName, _ health: HealthModel.Health) {
-        self.state.withLock { $0.health[node.text] = health }
+        self.state.withLock { state in
+            if state.looks[node.text] != nil {
+                state.health[node.text] = health
+            }
+        }
     }
 
     func attempted(_ effect: EffectClass, on node: NodeName?) {
@@ -130,14 +141,14 @@ package final class WatchMetrics: Sendable {
         let state = self.state.withLock { $0 }
         var page = Page()
         page.begin("kafka_healing_health_checks_total", "counter", "Looks at a node that were answered.")
-        for node in self.nodes {
+        for node in state.nodes {
             if let looks = state.looks[node] {
                 let labels = [("node_id", node), ("node_type", looks.type), ("method", looks.method)]
                 page.sample("kafka_healing_health_checks_total", labels, Double(looks.counts.reduce(0, +)))
             }
         }
         page.begin("kafka_healing_health_check_duration_seconds", "histogram", "How long a look at a node took.")
-        for node in self.nodes {
+        for node in state.nodes {
             if let looks = state.looks[node] {
                 Self.histogram(looks, [("node_id", node), ("method", looks.method)], &page)
             }
@@ -147,7 +158,7 @@ package final class WatchMetrics: Sendable {
             "gauge",
             "1: the node is up; 0: it is down; -1: it cannot be seen."
         )
-        for node in self.nodes {
+        for node in state.nodes {
             if let health = state.health[node], let looks = state.looks[node] {
                 let value: Double = health == .up ? 1 : health == .down ? 0 : -1
                 page.sample(
@@ -169,7 +180,7 @@ package final class WatchMetrics: Sendable {
             state.successes,
             &page
         )
-        page.one("kafka_healing_active_monitors", "gauge", "Nodes that are looked at.", Double(self.nodes.count))
+        page.one("kafka_healing_active_monitors", "gauge", "Nodes that are looked at.", Double(state.nodes.count))
         page.one("kafka_healing_memory_usage_bytes", "gauge", "Memory that the daemon holds.", Self.memory())
         Self.others(state, moment, &page)
         return page.text

@@ -23,13 +23,18 @@ package final class Engine: Sendable {
         var handles: [RunID: RunDriver.Handle] = [:]
     }
 
-    package let configuration: SelfhealConfiguration
-    package let desk: OperatorDesk
+    /// What may be changed while the engine works.
+    fileprivate struct Settings {
+        var configuration: SelfhealConfiguration
+        var desk: OperatorDesk
+        var messenger: ChannelMessenger
+    }
+
+    private let settings: Mutex<Settings>
     let store: RunStore
     private let prober: SocketProber
     private let client: SSHClient
     private let transfer: CurlTransfer
-    let messenger: ChannelMessenger
     private let locks: LockKeeper
     private let server: Mutex<ControlServer?> = Mutex(nil)
     private let state = Mutex(State())
@@ -67,8 +72,6 @@ package final class Engine: Sendable {
     }
 
     private init(_ configuration: SelfhealConfiguration) throws(EngineError) {
-        self.configuration = configuration
-        self.desk = OperatorDesk(configuration: configuration)
         do {
             self.store = try RunStore.open(folder: configuration.storeFolder, mode: .engine)
             try DescriptorLimit.raise(forNodes: configuration.inventory.nodes.count)
@@ -81,9 +84,32 @@ package final class Engine: Sendable {
         }
         self.locks = LockKeeper(store: self.store) { SystemWallClock().now }
         self.transfer = CurlTransfer()
-        self.messenger = ChannelMessenger(
-            service: NotificationService(directory: try configuration.directory(over: self.transfer))
-        )
+        self.settings = Mutex(try Settings(configuration, over: self.transfer))
+    }
+
+    package var configuration: SelfhealConfiguration {
+        self.settings.withLock { $0.configuration }
+    }
+
+    package var desk: OperatorDesk {
+        self.settings.withLock { $0.desk }
+    }
+
+    var messenger: ChannelMessenger {
+        self.settings.withLock { $0.messenger }
+    }
+
+    /// Goes on with other people, channels, nodes and limits; a run under way keeps the nodes and channels that it began with.
+    ///
+    /// - Throws: ``EngineError`` when a channel is wrong, or the store is another one; then nothing is changed.
+    package func reconfigure(_ configuration: SelfhealConfiguration) throws(EngineError) {
+        guard configuration.storeFolder == self.configuration.storeFolder,
+            configuration.storeGroup == self.configuration.storeGroup
+        else {
+            throw EngineError("another 'store:' takes a restart")
+        }
+        let settings = try Settings(configuration, over: self.transfer)
+        self.settings.withLock { $0 = settings }
     }
 
     /// Lets go of the store; runs that have not ended can be resumed by another engine.
@@ -97,7 +123,7 @@ package final class Engine: Sendable {
     }
 
     package var probes: any ProbeRunner {
-        LiveProbeRunner(prober: self.prober, client: self.client)
+        LiveProbeRunner(prober: self.prober, client: self.client, transfer: self.transfer)
     }
 
     /// Looks as long as the configuration's monitoring says.
@@ -105,6 +131,7 @@ package final class Engine: Sendable {
         LiveProbeRunner(
             prober: self.prober,
             client: self.client,
+            transfer: self.transfer,
             observationTimeout: self.configuration.watch.timeout
         )
     }
@@ -234,6 +261,18 @@ package final class Engine: Sendable {
             answer = .refused("\(EngineError(describing: error).message)")
         }
         return .single((try? JSONEncoding.encode(answer).bytes) ?? [])
+    }
+}
+
+extension Engine.Settings {
+    fileprivate init(_ configuration: SelfhealConfiguration, over transfer: CurlTransfer) throws(EngineError) {
+        self.init(
+            configuration: configuration,
+            desk: OperatorDesk(configuration: configuration),
+            messenger: ChannelMessenger(
+                service: NotificationService(directory: try configuration.directory(over: transfer))
+            )
+        )
     }
 }
 

@@ -49,6 +49,11 @@ package final class RawClient: Sendable {
         }
     }
 
+    /// Says that nothing more is sent; what comes can still be read.
+    package func finish() {
+        shutdown(self.descriptor, Int32(SHUT_WR))
+    }
+
     /// Whether this came before the other end hung up.
     package func read(until text: String) async -> Bool {
         await self.read { $0.contains(text) }.contains(text)

@@ -99,7 +99,28 @@ struct Watching {
 
     /// Every look is answered at once, and every start succeeds.
     mutating func send(_ event: WatchEvent) {
-        for effect in self.machine.handle(event) {
+        self.follow(self.machine.handle(event))
+    }
+
+    mutating func reconfigure(
+        _ plans: [Plan],
+        nodes count: Int = 3,
+        settings: WatchSettings = Watching.settings()
+    ) {
+        let inventory = Self.inventory(nodes: count)
+        let effects = self.machine.reconfigure(
+            settings: settings,
+            inventory: inventory,
+            runbooks: plans.map {
+                WatchedRunbook(plan: $0, parameters: [:], inventory: inventory, settings: settings)
+            },
+            at: self.now
+        )
+        self.follow(effects)
+    }
+
+    private mutating func follow(_ effects: [WatchEffect]) {
+        for effect in effects {
             switch effect {
             case .look(let node):
                 self.looks.append((node, self.now))

@@ -33,6 +33,19 @@ final class Service: Sendable {
     let port: Int
     private let task: Task<Void, any Error>
     private let journal: Journal
+    /// What the daemon reads when it is told that something changed.
+    private let next: Next
+
+    private final class Next: Sendable {
+        let value = Mutex<(state: Int, load: (@Sendable () throws -> (SelfhealConfiguration, [WatchDaemon.Runbook]))?)>(
+            (0, nil)
+        )
+    }
+
+    /// Has the daemon read this in place of its files.
+    func change(_ load: @escaping @Sendable () throws -> (SelfhealConfiguration, [WatchDaemon.Runbook])) {
+        self.next.value.withLock { $0 = ($0.state + 1, load) }
+    }
 
     private final class Journal: Sendable {
         let lines = Mutex<[LogEntry]>([])
@@ -72,9 +85,9 @@ final class Service: Sendable {
     }
 
     /// Writes what the alert is about into a ledger, one line for each time that it runs.
-    static func runbook(_ folder: String) throws -> WatchDaemon.Runbook {
+    static func runbook(_ folder: String, named name: String = "write_down") throws -> WatchDaemon.Runbook {
         let text = """
-            runbook: write_down
+            runbook: \(name)
             parameters:
               event: { type: string, default: none }
             triggers:
@@ -109,6 +122,7 @@ final class Service: Sendable {
     init(_ folder: String, watch: String = "") async throws {
         let engine = try Engine.open(try Self.configuration(folder, watch: watch))
         let journal = Journal()
+        let next = Next()
         let names = Mutex(0)
         let life = UUID().uuidString.prefix(6).lowercased()
         let daemon = WatchDaemon(
@@ -123,11 +137,21 @@ final class Service: Sendable {
                         return count
                     }
                     return RunID("\(life)-\(number)")
-                }
+                },
+                source: WatchDaemon.Source(
+                    state: { "\(next.value.withLock { $0.state })" },
+                    load: {
+                        guard let load = next.value.withLock({ $0.load }) else {
+                            throw NotHappened(description: "nothing was changed")
+                        }
+                        return try load()
+                    }
+                )
             )
         )
         self.engine = engine
         self.journal = journal
+        self.next = next
         self.task = Task { try await daemon.run() }
         let words = try await Self.wait("listens") {
             journal.lines.withLock { lines in lines.first { $0.event == "listening" }?.message }
@@ -135,8 +159,11 @@ final class Service: Sendable {
         self.port = words.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
 
-    var events: [String] {
-        self.journal.lines.withLock { $0.map(\.event) }
+    /// Waits for an entry of this kind.
+    func logs(_ event: String) async throws -> String {
+        try await Self.wait("logs \(event)") {
+            self.journal.lines.withLock { lines in lines.first { $0.event == event }?.message }
+        }
     }
 
     /// Looks again until it is so; fails after far longer than it should take.

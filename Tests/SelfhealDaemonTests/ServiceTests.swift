@@ -3,6 +3,7 @@
 
 import ClusterWatch
 import Foundation
+import Glibc
 import Notifications
 import RunVocabulary
 import SelfhealEngine
@@ -171,6 +172,36 @@ import Testing
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
         tool.waitUntilExit()
         return tool.terminationStatus == 0 ? "" : String(decoding: text, as: UTF8.self)
+    }
+
+    @Test func `a good change is live without a restart, and a bad one changes nothing and is told`() async throws {
+        let folder = try Service.folder()
+        let service = try await Service(folder)
+        service.change { throw Service.NotHappened(description: "it is wrong") }
+        #expect(try await service.logs("configuration_kept").contains("the earlier one is kept"))
+        _ = try await RawClient.post(port: service.port, "/alertmanager", Self.message(["a"]))
+        try await Self.wait(for: ["a"], in: folder)
+        service.change {
+            (try Service.configuration(folder, watch: "cooldown: 1m"), [try Service.runbook(folder, named: "other")])
+        }
+        #expect(try await service.logs("configuration").contains("may start: other"))
+        #expect(service.engine.configuration.watch.cooldown == .minutes(1))
+        // It is another runbook, so the same alert is new to it.
+        _ = try await RawClient.post(port: service.port, "/alertmanager", Self.message(["a"]))
+        try await Self.wait(for: ["a", "a"], in: folder)
+        await service.stop()
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `another store is refused while the engine works`() async throws {
+        let folder = try Service.folder()
+        let service = try await Service(folder)
+        service.change {
+            (try Service.configuration("\(folder)/elsewhere"), [try Service.runbook(folder)])
+        }
+        #expect(try await service.logs("configuration_kept").contains("takes a restart"))
+        await service.stop()
+        try FileManager.default.removeItem(atPath: folder)
     }
 
     @Test func `texts are compared as a whole`() {

@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    @Test func `the library for HTTP is imported by one module, for itself alone`() throws {
+        let library = /^\s*(\w+ )*import (\w+ )?(Hummingbird|NIO|HTTPTypes\b|Logging\b)/
+        for folder in ["Sources", "Tests", "Benchmarks"] {
+            for file in try Repository.swiftFiles(under: folder) {
+                for (number, line) in file.lines where line.contains("import ") && line.contains(library) {
+                    let isAtHome = file.path.hasPrefix("Sources/HTTPService/")
+                    if !isAtHome || line.hasPrefix("package ") || line.hasPrefix("public ") {
+                        Issue.record("\(file.path):\(number): only HTTPService knows who serves")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `nothing prints but the program`() throws {
         // The mail sink of the tests holds a program in another language.
         let allowed = ["Sources/selfheal/", "Sources/TestSupport/MailSink.swift"]

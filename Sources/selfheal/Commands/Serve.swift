@@ -21,7 +21,8 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             What is watched, which runbooks may start and who is asked first stands in the configuration, under 'monitoring:' and 'watch:'. \
             Runs that an earlier engine left are taken up again. The log goes to standard output, one line each; Ctrl-C or SIGTERM ends the \
-            daemon at once, and what was under way is found out by the next one.
+            daemon at once, and what was under way is found out by the next one. A change of the configuration or of a runbook is live within a \
+            second, and SIGHUP has everything read again.
             """
     )
 
@@ -39,8 +40,9 @@ struct Serve: AsyncParsableCommand {
     var format = LogFormat.text
 
     func run() async throws {
+        let files = ServiceFiles(configuration: self.configuration.resolvedPath, runbooks: self.files)
         let configuration = try self.configuration.load()
-        let runbooks = try self.runbooks(of: configuration)
+        let runbooks = try files.runbooks(of: configuration)
         let engine: Engine
         do throws(EngineError) {
             engine = try Engine.open(configuration)
@@ -49,7 +51,7 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode.weFailed
         }
         let manager = ServiceManager(environment: Environment.all, process: getpid())
-        let signals = self.endOnSignals(manager)
+        let signals = self.endOnSignals(manager) + [self.rereadOnSignal(files)]
         defer { withExtendedLifetime(signals) {} }
         let log = ServiceLog(format: self.format)
         let daemon = WatchDaemon(
@@ -59,7 +61,8 @@ struct Serve: AsyncParsableCommand {
                 log: { log.write($0) },
                 observer: { ServiceObserver(run: $0, log: log) },
                 nextRun: { RunNaming.fresh() },
-                manager: manager
+                manager: manager,
+                source: WatchDaemon.Source(state: { files.state }, load: { try files.load() })
             )
         )
         self.sayWhatIsWatched(configuration, runbooks)
@@ -81,62 +84,12 @@ struct Serve: AsyncParsableCommand {
         )
     }
 
-    // MARK: Runbooks
-
-    /// The runbooks of the configuration, or everything that keeps one of them from being started by itself, and exit status 2.
-    private func runbooks(of configuration: SelfhealConfiguration) throws -> [WatchDaemon.Runbook] {
-        var loaded: [WatchDaemon.Runbook] = []
-        var isWrong = false
-        for path in configuration.watchedRunbooks.map(\.value) + self.files {
-            do {
-                loaded.append(try self.runbook(path, configuration))
-            } catch let refusal as Refusal {
-                Terminal.say("\(path): \(refusal.text)")
-                isWrong = true
-            } catch is ExitCode {
-                isWrong = true
-            }
-        }
-        let names = loaded.map(\.plan.runbook)
-        for name in Set(names) where names.count(where: { $0 == name }) > 1 {
-            Terminal.say("two of the watched runbooks are called '\(name)'")
-            isWrong = true
-        }
-        guard !isWrong else {
-            Terminal.say("nothing is watched until that is mended")
-            throw ExitCode.askedWrongly
-        }
-        return loaded
-    }
-
-    private struct Refusal: Error {
-        let text: String
-    }
-
-    private func runbook(_ path: String, _ configuration: SelfhealConfiguration) throws -> WatchDaemon.Runbook {
-        let file = RunbookFile.load(path)
-        guard let plan = file.plan else {
-            Terminal.say(DiagnosticRenderer(files: file.files).render(file.diagnostics))
-            throw file.failure
-        }
-        if let obstacle = plan.obstacleToWatching(configuration.watch) {
-            throw Refusal(text: obstacle)
-        }
-        // With the gate in front, the people and channels of 'watch:' are compared with the configuration like a runbook's own.
-        let watch = configuration.watch
-        let asking = plan.asking(watch.askFrom, for: watch.askFor, telling: watch.channels, because: "May it start?")
-        try FittingPlan.expectFit(
-            of: plan.autonomy == .observe || watch.askFrom.isEmpty ? plan : asking,
-            in: file,
-            requestedBy: Engine.watchName,
-            configuration
-        )
-        let values = plan.parameters.compactMap { parameter in parameter.defaultValue.map { (parameter.name, $0) } }
-        return WatchDaemon.Runbook(
-            plan: plan,
-            parameters: Dictionary(uniqueKeysWithValues: values),
-            source: file.file.text
-        )
+    private func rereadOnSignal(_ files: ServiceFiles) -> any DispatchSourceSignal {
+        signal(SIGHUP, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGHUP)
+        source.setEventHandler { files.lookAgain() }
+        source.resume()
+        return source
     }
 
     /// The journal is on disk before anything is done, so the end may come at any moment, and is the same as a crash.

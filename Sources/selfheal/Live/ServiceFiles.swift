@@ -1,0 +1,128 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ClusterWatch
+import Glibc
+import RunPlan
+import RunbookSource
+import SelfhealConfiguration
+import SelfhealDaemon
+import SelfhealEngine
+import Synchronization
+
+/// The files that a daemon works from: the configuration, and the runbooks that may start.
+final class ServiceFiles: Sendable {
+    private struct Found {
+        var runbooks: [String] = []
+        var requests = 0
+    }
+
+    private let configuration: String
+    private let runbooks: [String]
+    private let found = Mutex(Found())
+
+    init(configuration: String, runbooks: [String]) {
+        self.configuration = configuration
+        self.runbooks = runbooks
+    }
+
+    /// Somebody wants everything read again.
+    func lookAgain() {
+        self.found.withLock { $0.requests += 1 }
+    }
+
+    /// Another text when one of the files is another one, or somebody asked.
+    var state: String {
+        let found = self.found.withLock { $0 }
+        let files = [self.configuration] + found.runbooks
+        return files.map(Self.mark).joined(separator: "\n") + "\n\(found.requests)"
+    }
+
+    private static func mark(_ path: String) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return "-"
+        }
+        return "\(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    }
+
+    /// Everything anew, or what is wrong with it on standard error.
+    func load() throws -> (SelfhealConfiguration, [WatchDaemon.Runbook]) {
+        let configuration = try ConfigurationOption.parse(["--config", self.configuration]).load()
+        return (configuration, try self.runbooks(of: configuration))
+    }
+
+    // MARK: Runbooks
+
+    /// The runbooks of the configuration, or everything that keeps one of them from being started by itself, and exit status 2.
+    func runbooks(of configuration: SelfhealConfiguration) throws -> [WatchDaemon.Runbook] {
+        var loaded: [WatchDaemon.Runbook] = []
+        var isWrong = false
+        for path in configuration.watchedRunbooks.map(\.value) + self.runbooks {
+            do {
+                loaded.append(try self.runbook(path, configuration))
+            } catch let refusal as Refusal {
+                Terminal.say("\(path): \(refusal.text)")
+                isWrong = true
+            } catch is ExitCode {
+                isWrong = true
+            }
+        }
+        self.found.withLock { $0.runbooks = configuration.watchedRunbooks.map(\.value) + self.runbooks }
+        let names = loaded.map(\.plan.runbook)
+        for name in Set(names) where names.count(where: { $0 == name }) > 1 {
+            Terminal.say("two of the watched runbooks are called '\(name)'")
+            isWrong = true
+        }
+        guard !isWrong else {
+            Terminal.say("nothing is watched until that is mended")
+            throw ExitCode.askedWrongly
+        }
+        return loaded
+    }
+
+    private struct Refusal: Error {
+        let text: String
+    }
+
+    private func runbook(_ path: String, _ configuration: SelfhealConfiguration) throws -> WatchDaemon.Runbook {
+        let file = RunbookFile.load(path)
+        guard let plan = file.plan else {
+            Terminal.say(DiagnosticRenderer(files: file.files).render(file.diagnostics))
+            throw file.failure
+        }
+        if let obstacle = plan.obstacleToWatching(configuration.watch) {
+            throw Refusal(text: obstacle)
+        }
+        if let deaf = plan.alerts?.first(where: { !Self.hears($0, configuration) }) {
+            throw Refusal(
+                text: deaf.kind == .alert
+                    ? "nothing listens for '\(deaf.text)'; say where: 'http: { listen: \"127.0.0.1:9480\" }'"
+                    : "nobody can post to '\(deaf.text)': 'http: { webhooks: { \(deaf.name): { token: … } } }' is not there"
+            )
+        }
+        // With the gate in front, the people and channels of 'watch:' are compared with the configuration like a runbook's own.
+        let watch = configuration.watch
+        let asking = plan.asking(watch.askFrom, for: watch.askFor, telling: watch.channels, because: "May it start?")
+        try FittingPlan.expectFit(
+            of: plan.autonomy == .observe || watch.askFrom.isEmpty ? plan : asking,
+            in: file,
+            requestedBy: Engine.watchName,
+            configuration
+        )
+        let values = plan.parameters.compactMap { parameter in parameter.defaultValue.map { (parameter.name, $0) } }
+        return WatchDaemon.Runbook(
+            plan: plan,
+            parameters: Dictionary(uniqueKeysWithValues: values),
+            source: file.file.text
+        )
+    }
+
+    private static func hears(_ alert: PlanAlert, _ configuration: SelfhealConfiguration) -> Bool {
+        guard let http = configuration.http else {
+            return false
+        }
+        return alert.kind == .alert || http.webhooks.contains { $0.name == alert.name }
+    }
+}
