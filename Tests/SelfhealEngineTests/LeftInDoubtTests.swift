@@ -1,7 +1,6 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
-import ControlSocket
 import Foundation
 import RunCore
 import RunJournal
@@ -11,7 +10,6 @@ import RunTestSupport
 import RunVocabulary
 import SelfhealConfiguration
 import SelfhealEngine
-import Synchronization
 import Testing
 import WorldAdapters
 
@@ -102,30 +100,5 @@ import WorldAdapters
         try await engine.create(try self.binding(fixture, run: "run-4"), source: "")
         #expect(try await engine.drive("run-4", observer: Witness()) == .succeeded)
         await engine.close()
-    }
-
-    @Test func `an engine that does not answer is named before the patience is at its end`() async throws {
-        let fixture = Fixture()
-        let engine = try Engine.open(fixture.configuration)
-        await engine.close()
-        let (stuck, letGo) = AsyncStream.makeStream(of: Void.self)
-        let path = "\(fixture.configuration.storeFolder)/\(Engine.socketName)"
-        let server = try ControlServer.start(path: path) { _, _ in
-            for await _ in stuck {}
-            return .single([])
-        }
-        let told = Mutex<[String]>([])
-        let line = OperatorLine(
-            configuration: fixture.configuration,
-            patience: .seconds(2),
-            notice: .milliseconds(10)
-        ) { text in told.withLock { $0.append(text) } }
-        let error = await #expect(throws: EngineError.self) {
-            _ = try await line.send(.cancel(run: "run-1", because: ""))
-        }
-        #expect(error?.message.contains("'selfheal resume' goes on with them") == true, "\(error?.message ?? "")")
-        #expect(told.withLock(\.self) == ["the engine has not answered yet; it is waited for up to 2 seconds"])
-        letGo.finish()
-        await server.stop()
     }
 }
