@@ -356,7 +356,7 @@ let package = Package(
             "SelfhealEngine",
             [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport", "RunbookSource", "RunbookYAML",
-                "SelfhealConfiguration", "WorldAdapters", "RunJournal",
+                "SelfhealConfiguration", "WorldAdapters", "RunJournal", "ControlSocket",
             ]
         ),
         tests("HTTPService"),

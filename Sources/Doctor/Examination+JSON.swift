@@ -75,10 +75,11 @@ extension HostFinding {
 extension StoreFinding {
     fileprivate var json: JSON {
         var members = [JSONMember("folder", .string(self.facts.folder))]
-        if case .there(let schema, let runs, let unfinished) = self.facts.state {
+        if case .there(let schema, let runs, let unfinished, let inDoubt) = self.facts.state {
             members += [
                 JSONMember("schema", .int(Int64(schema))), JSONMember("runs", .int(Int64(runs))),
                 JSONMember("unfinished", .int(Int64(unfinished))),
+                JSONMember("in_doubt", .int(Int64(inDoubt))),
             ]
         }
         return .object(

@@ -7,7 +7,8 @@ package struct StoreFacts: Hashable, Sendable {
         /// No engine has made it yet.
         case missing(nearest: String, isWritable: Bool)
         case refused(String)
-        case there(schema: Int, runs: Int, unfinished: Int)
+        /// *In doubt* are runs that have ended and left something to be settled.
+        case there(schema: Int, runs: Int, unfinished: Int, inDoubt: Int = 0)
     }
 
     package var folder: String
@@ -15,12 +16,15 @@ package struct StoreFacts: Hashable, Sendable {
     /// The process of the engine that has it now.
     package var engine: Int32?
     package var freeBytes: Int64?
+    /// Who holds everything back, since when and why, if somebody does.
+    package var freeze: String?
 
-    package init(folder: String, state: State, engine: Int32? = nil, freeBytes: Int64? = nil) {
+    package init(folder: String, state: State, engine: Int32? = nil, freeBytes: Int64? = nil, freeze: String? = nil) {
         self.folder = folder
         self.state = state
         self.engine = engine
         self.freeBytes = freeBytes
+        self.freeze = freeze
     }
 }
 
@@ -40,12 +44,21 @@ package struct StoreFinding: Hashable, Sendable {
             self.findings.append(Finding("store", .wrong, says, cure: "name another folder in 'store:'"))
         case .missing(_, true):
             self.findings.append(Finding("store", .note, "\(facts.folder) is made when the first run starts"))
-        case .there(_, _, let unfinished):
+        case .there(_, _, let unfinished, let inDoubt):
+            if inDoubt > 0 {
+                let what = inDoubt == 1 ? "a run has" : "\(inDoubt) runs have"
+                let cure = "'selfheal runs' names them; look at the hosts, then say it with 'selfheal settle RUN STEP'"
+                self.findings.append(Finding("store", .wrong, "\(what) ended and left something in doubt", cure: cure))
+            }
             if unfinished > 0, facts.engine == nil {
                 let what = unfinished == 1 ? "a run has not ended" : "\(unfinished) runs have not ended"
                 let cure = "'selfheal resume' goes on with it, 'selfheal cancel RUN' ends it"
                 self.findings.append(Finding("store", .wrong, "\(what), and no engine is at work", cure: cure))
             }
+        }
+        if let freeze = facts.freeze {
+            let says = "\(freeze); nothing that changes the world is sent"
+            self.findings.append(Finding("store", .note, says, cure: "'selfheal unfreeze' lifts it"))
         }
         guard let free = facts.freeBytes else {
             self.findings.append(Finding("store", .unknown, "how much space is free there could not be found out"))
@@ -64,10 +77,13 @@ package struct StoreFinding: Hashable, Sendable {
         switch self.facts.state {
         case .missing: parts.append("not there yet")
         case .refused: parts.append("cannot be used")
-        case .there(let schema, let runs, let unfinished):
+        case .there(let schema, let runs, let unfinished, let inDoubt):
             parts.append("schema \(schema), \(runs) run\(runs == 1 ? "" : "s")")
             if unfinished > 0 {
                 parts.append("\(unfinished) not ended")
+            }
+            if inDoubt > 0 {
+                parts.append("\(inDoubt) in doubt")
             }
         }
         parts.append(self.facts.engine.map { "engine: process \($0)" } ?? "no engine at work")

@@ -401,6 +401,10 @@ struct CommandLane: Hashable, Sendable {
         _ context: inout RunContext
     ) {
         self.move(to: .over(outcome, reason: reason), step, &context)
+        let isAct = context.plan[step.state].action.acting?.effect.changesTheWorld ?? false
+        if outcome == .inDoubt || outcome == .succeeded, isAct {
+            context.leave(step.key, on: self.target, inDoubt: outcome == .inDoubt ? reason ?? "" : nil)
+        }
         context.note(.targetEnded(step.key, self.target, outcome, reason: reason))
     }
 }

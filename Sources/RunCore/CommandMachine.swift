@@ -170,10 +170,32 @@ struct CommandMachine: Hashable, Sendable {
 
     private func completion(_ step: StepMachine, _ context: RunContext) -> StepCompletion {
         let outcomes = self.lanes.compactMap(\.outcome)
-        let doubt = self.lanes.first { $0.outcome == .inDoubt }?.explanation
-        var completion = StepCompletion(self.outcome(of: outcomes), reason: self.haltReason ?? doubt)
+        let outcome = self.outcome(of: outcomes)
+        var completion = StepCompletion(outcome, reason: outcome == .succeeded ? nil : self.explanation)
         completion.results = self.lanes.map { $0.result(step, context) }
         return completion
+    }
+
+    /// How many targets a reason names.
+    private static let namedTargets = 3
+
+    /// Why it did not succeed: what halted it, with the other targets that failed or are in doubt.
+    private var explanation: String? {
+        let bad = self.lanes.filter { lane in
+            self.haltReason == nil ? lane.outcome == .inDoubt : lane.isFailure && lane.outcome != .cancelled
+        }
+        guard !bad.isEmpty else {
+            return self.haltReason
+        }
+        // What halts whatever may fail comes first.
+        let ranked = [.refused, .inDoubt, nil].flatMap { (rank: Outcome?) in
+            bad.filter { lane in
+                rank == nil ? lane.outcome != .refused && lane.outcome != .inDoubt : lane.outcome == rank
+            }
+        }
+        let more = ranked.count - Self.namedTargets
+        let named = ranked.prefix(Self.namedTargets).map(\.explanation) + (more > 0 ? ["and \(more) more"] : [])
+        return named.joined(separator: "; ")
     }
 
     private func outcome(of outcomes: [Outcome]) -> Outcome {

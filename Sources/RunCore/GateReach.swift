@@ -9,19 +9,37 @@ import RunVocabulary
 ///
 /// Behind a gate are the steps of its list that can be come to from it without passing another gate, and those in lists inside them. A step
 /// whose targets rest on something that is only found out there cannot be told; people see its expression instead, and it is bound by
-/// nothing but the inventory.
+/// nothing but the inventory. People are shown as well what they do not bind: what a called runbook does, and the lists at the run's end.
 struct GateReach {
     struct Touch: Hashable, Sendable {
+        enum Place: Hashable, Sendable {
+            case nodes([NodeName])
+            /// Something else than nodes, in words.
+            case elsewhere(String)
+            /// It cannot be told yet; these words say on what it rests.
+            case later(String)
+        }
+
         let state: StateID
-        let step: StepName
-        /// As the runbook writes its targets.
-        let text: String
-        /// Nothing when they cannot be told yet.
-        let nodes: [NodeName]?
+        /// As people are told: the step, and where it stands if that is not behind the gate.
+        let name: String
+        /// What is done to them; nothing for a called runbook, which does several things.
+        let effect: EffectClass?
+        let place: Place
+        /// Whether people bind it by what they agree to.
+        var isBound = true
+
+        /// Nothing when they cannot be told yet, or when it is about no nodes.
+        var nodes: [NodeName]? {
+            if case .nodes(let nodes) = self.place { nodes } else { nil }
+        }
     }
 
     private let plan: Plan
     private let behind: [StateID]
+    /// The lists at the run's end that can be come to from the gate.
+    private let atTheEnd: [RegionID]
+    private let canUndo: Bool
     /// What is found out behind the gate: an expression that names it cannot be told at it.
     private var laterSteps: Set<String> = []
     private var laterNames: Set<String> = []
@@ -39,7 +57,10 @@ struct GateReach {
             waiting += plan[id].nextWithoutApproval
         }
         self.behind = behind.sorted { $0.index < $1.index }
-        for id in self.behind {
+        let isInMain = gate.region == Plan.main
+        self.atTheEnd = isInMain ? [plan.onFailure, plan.finally].compactMap { $0 } : []
+        self.canUndo = isInMain && plan.undoesOnFailure ?? false && plan.states.contains { $0.state.undo != nil }
+        for id in self.behind + self.atTheEnd.flatMap({ self.states(of: $0) }) {
             self.note(id)
         }
     }
@@ -73,7 +94,8 @@ struct GateReach {
     private func collect(_ states: [StateID], into expressions: inout [Expression]) {
         for id in states {
             switch self.plan[id].action {
-            case .run(let action): expressions += action.targets.map { [$0.nodes] } ?? []
+            case .run(let action) where action.effect.changesTheWorld:
+                expressions += action.targets.map { [$0.nodes] } ?? []
             case .forEach(let action): expressions.append(action.elements)
             default: break
             }
@@ -99,29 +121,49 @@ struct GateReach {
 
     // MARK: What is touched
 
-    /// In the order of the file; a step that touches the engine's own machine alone is not among them.
+    /// Every act that can follow, in the order of the file; the lists at the run's end come last.
     func touches(_ context: RunContext) -> [Touch] {
         var touches: [Touch] = []
         self.add(self.behind, context, unknown: [], to: &touches)
+        for region in self.atTheEnd {
+            var there: [Touch] = []
+            self.add(self.states(of: region), context, unknown: [], isBound: false, to: &there)
+            touches += there.map { $0.named("\($0.name) (\(self.plan[region].role.rawValue))") }
+        }
         return touches
     }
 
-    private func add(_ states: [StateID], _ context: RunContext, unknown: Set<String>, to touches: inout [Touch]) {
+    private func add(
+        _ states: [StateID],
+        _ context: RunContext,
+        unknown: Set<String>,
+        isBound: Bool = true,
+        to touches: inout [Touch]
+    ) {
         for id in states {
             let state = self.plan[id]
+            func touch(_ effect: EffectClass?, _ place: Touch.Place) {
+                let touch = Touch(state: id, name: state.step.text, effect: effect, place: place, isBound: isBound)
+                touches.merge(touch)
+            }
             switch state.action {
-            case .run(let action):
+            case .run(let action) where action.effect.changesTheWorld:
                 guard let targets = action.targets else {
+                    touch(action.effect, .elsewhere("the engine's own machine"))
                     continue
                 }
-                let nodes = self.list(targets.nodes, context, unknown).flatMap { Self.nodes($0, context) }
-                touches.append(Touch(state: id, step: state.step, text: targets.nodes.text, nodes: nodes))
-            case .forEach(let action): self.add(action, context, unknown: unknown, to: &touches)
+                let nodes = self.list(targets.nodes, context, unknown, isBound).flatMap { Self.nodes($0, context) }
+                touch(action.effect, nodes.map { .nodes($0) } ?? .later("what '\(targets.nodes.text)' is then"))
+            case .request(let action) where action.effect.changesTheWorld:
+                touch(action.effect, .elsewhere("what a \(action.method) request reaches"))
+            case .call(let action) where self.acts(action.regions):
+                touch(nil, .later("does what the runbook '\(action.runbook)' says"))
+            case .forEach(let action): self.add(action, context, unknown: unknown, isBound: isBound, to: &touches)
             case .parallel(let action):
                 for branch in action.branches {
-                    self.add(self.states(of: branch.body), context, unknown: unknown, to: &touches)
+                    self.add(self.states(of: branch.body), context, unknown: unknown, isBound: isBound, to: &touches)
                 }
-            case .probe, .wait, .request, .approve, .notify, .choose, .call, .set, .pause, .finish: break
+            case .run, .request, .call, .probe, .wait, .approve, .notify, .choose, .set, .pause, .finish: break
             }
         }
     }
@@ -131,26 +173,58 @@ struct GateReach {
         _ loop: ForEachAction,
         _ context: RunContext,
         unknown: Set<String>,
+        isBound: Bool,
         to touches: inout [Touch]
     ) {
         let body = self.states(of: loop.body)
-        guard let elements = self.list(loop.elements, context, unknown) else {
-            self.add(body, context, unknown: unknown.union([loop.name]), to: &touches)
+        guard let elements = self.list(loop.elements, context, unknown, isBound) else {
+            self.add(body, context, unknown: unknown.union([loop.name]), isBound: isBound, to: &touches)
             return
         }
-        var all: [Touch] = []
+        guard !elements.isEmpty else {
+            // Nothing as it stands; a step that would find something later must ask again.
+            var never: [Touch] = []
+            self.add(body, context, unknown: unknown.union([loop.name]), isBound: isBound, to: &never)
+            for touch in never {
+                touches.merge(touch.canBeBound ? touch.placed(.nodes([])) : touch)
+            }
+            return
+        }
         for element in elements {
             var inside = context
-            var once: [Touch] = []
             inside.scopes.append(Scope(variables: [loop.name: element]))
-            self.add(body, inside, unknown: unknown.subtracting([loop.name]), to: &once)
-            all = all.isEmpty ? once : zip(all, once).map { $0.joined(with: $1) }
+            self.add(body, inside, unknown: unknown.subtracting([loop.name]), isBound: isBound, to: &touches)
         }
-        touches += all
     }
 
-    private func list(_ expression: Expression, _ context: RunContext, _ unknown: Set<String>) -> [CELValue]? {
-        guard self.canBeTold(expression, without: unknown), case .list(let list) = context.evaluate(expression) else {
+    /// Whether anything that is done there changes the world.
+    private func acts(_ regions: RunbookRegions) -> Bool {
+        var waiting = [regions.main] + [regions.onFailure, regions.finally].compactMap { $0 }
+        while let region = waiting.popLast() {
+            for state in self.plan[region].states {
+                if state.action.acting?.effect.changesTheWorld ?? false {
+                    return true
+                }
+                if case .call(let inner) = state.action {
+                    let atTheEnd = [inner.regions.onFailure, inner.regions.finally]
+                    waiting += [inner.regions.main] + atTheEnd.compactMap { $0 }
+                }
+                waiting += state.action.regionsInside
+            }
+        }
+        return false
+    }
+
+    /// What is not bound must not rest on how the world is now.
+    private func list(
+        _ expression: Expression,
+        _ context: RunContext,
+        _ unknown: Set<String>,
+        _ isBound: Bool
+    ) -> [CELValue]? {
+        guard self.canBeTold(expression, without: unknown), isBound || expression.reads.isEmpty,
+            case .list(let list) = context.evaluate(expression)
+        else {
             return nil
         }
         return list.contains { $0.uncertainty != nil } ? nil : list
@@ -170,33 +244,92 @@ struct GateReach {
     }
 }
 
+// MARK: - For people
+
+extension GateReach {
+    /// What stands below the question, each act with its nodes; nothing where no act can follow.
+    func text(_ touches: [Touch], isWhole: Bool) -> String {
+        let told = touches.filter { !$0.isLater }.map(\.line)
+        let later = touches.filter(\.isLater).map(\.line)
+        var lines: [String] = []
+        if !told.isEmpty {
+            let place = isWhole ? "It touches" : "In its list of steps it touches"
+            let isAll = later.isEmpty && !self.canUndo
+            lines.append((["\(place)\(isAll ? " nothing but" : ""):"] + told).paragraph)
+        }
+        if !later.isEmpty {
+            lines.append((["Cannot be told yet:"] + later).paragraph)
+        }
+        if self.canUndo {
+            lines.append("If it fails, what was done is undone.")
+        }
+        return lines.map { "\n\($0)" }.joined()
+    }
+}
+
+extension [String] {
+    /// A heading with its lines indented below it.
+    fileprivate var paragraph: String {
+        self.joined(separator: "\n  ")
+    }
+}
+
+extension [GateReach.Touch] {
+    /// A step that is come to several times touches all of it.
+    fileprivate mutating func merge(_ touch: GateReach.Touch) {
+        if let index = self.firstIndex(where: { $0.state == touch.state && $0.isBound == touch.isBound }) {
+            self[index] = self[index].joined(with: touch)
+        } else {
+            self.append(touch)
+        }
+    }
+}
+
 extension GateReach.Touch {
+    fileprivate var isLater: Bool {
+        if case .later = self.place { true } else { false }
+    }
+
+    /// Whether it is about nodes that people can agree to; a call is not, nor what is about no nodes.
+    fileprivate var canBeBound: Bool {
+        if case .elsewhere = self.place { false } else { self.effect != nil }
+    }
+
+    fileprivate func placed(_ place: Place) -> Self {
+        Self(state: self.state, name: self.name, effect: self.effect, place: place, isBound: self.isBound)
+    }
+
+    fileprivate func named(_ name: String) -> Self {
+        Self(state: self.state, name: name, effect: self.effect, place: self.place, isBound: self.isBound)
+    }
+
     fileprivate func joined(with other: Self) -> Self {
-        let more = self.nodes.flatMap { own in other.nodes.map { own + $0.filter { !own.contains($0) } } }
-        return Self(state: self.state, step: self.step, text: self.text, nodes: more)
+        guard let own = self.nodes, let others = other.nodes else {
+            return self.isLater ? self : other
+        }
+        return self.placed(.nodes(own + others.filter { !own.contains($0) }))
     }
 
     /// How many names a line shows.
     private static let shownNodes = 12
 
-    /// A line for people; none for a selection, which the message and the runbook name as it is.
-    func line(_ context: RunContext) -> String? {
-        guard let nodes = self.nodes else {
-            return "\(self.step): what '\(self.text)' is then; it cannot be told yet"
+    /// A line for people.
+    fileprivate var line: String {
+        let verb = self.effect.map { "\($0.rawValue.replacing("_", with: " ")) " } ?? ""
+        switch self.place {
+        case .later(let words), .elsewhere(let words): return "\(self.name): \(verb)\(words)"
+        case .nodes(let nodes):
+            let names = nodes.prefix(Self.shownNodes).map(\.text).joined(separator: ", ")
+            let more = nodes.count > Self.shownNodes ? " and \(nodes.count - Self.shownNodes) more" : ""
+            return "\(self.name): \(verb)\(nodes.isEmpty ? "nothing" : names)\(more)"
         }
-        guard nodes != context.nodes(selectedBy: self.text) else {
-            return nil
-        }
-        let names = nodes.prefix(Self.shownNodes).map(\.text).joined(separator: ", ")
-        let more = nodes.count > Self.shownNodes ? " and \(nodes.count - Self.shownNodes) more" : ""
-        return "\(self.step): \(nodes.isEmpty ? "nothing" : names)\(more)"
     }
 }
 
 extension RunContext {
     /// Takes down what people agreed to, for the steps of this list and those inside them.
     mutating func approve(_ touches: [GateReach.Touch]) {
-        for touch in touches {
+        for touch in touches where touch.isBound {
             self.scopes[self.scopes.count - 1].approved[touch.state] = touch.nodes
         }
     }

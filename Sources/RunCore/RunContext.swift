@@ -20,6 +20,8 @@ struct RunContext: Hashable, Sendable {
     var reason = ""
     /// What happened and can be undone, in the order in which it happened.
     var undoable: [UndoEntry] = []
+    /// Acts that ended in doubt and were not settled since; what of them is left when the run is over, people must settle.
+    private(set) var leftInDoubt: [RunMachine.Doubt] = []
     /// What we asked of the world, what it said, and which of our own commands may change it.
     private var touched = TouchedWorld()
     private var observations: [NodeName: Observation] = [:]
@@ -37,6 +39,23 @@ struct RunContext: Hashable, Sendable {
 
     var plan: Plan {
         self.binding.plan
+    }
+
+    // MARK: Doubt
+
+    /// Keeps in mind how the last act of a step on a target came out.
+    mutating func leave(_ step: StepKey, on target: NodeName?, inDoubt reason: String?) {
+        if !self.leftInDoubt.isEmpty {
+            self.leftInDoubt.removeAll { $0.step == step && $0.target == target }
+        }
+        if let reason {
+            self.leftInDoubt.append(RunMachine.Doubt(step: step, target: target, reason: reason))
+        }
+    }
+
+    /// A run that came out well has found out what became of it, or made it good.
+    mutating func forgetDoubts() {
+        self.leftInDoubt = []
     }
 
     // MARK: Asking the world
@@ -76,7 +95,7 @@ struct RunContext: Hashable, Sendable {
         self.bindingDigest = binding
         let values = self.workedOut.map { "\n\($0.name)=\($0.text)" }.joined()
         let touched = touches.map { touch in
-            "\n\(touch.step)@\(touch.nodes.map { $0.map(\.text).joined(separator: ",") } ?? "?")"
+            "\n\(touch.name)@\(touch.nodes.map { $0.map(\.text).joined(separator: ",") } ?? "?")"
         }.joined()
         return ContentDigest(of: Array("\(binding)\n\(step)\n\(message)\(values)\(touched)".utf8)).description
     }

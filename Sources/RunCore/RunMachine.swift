@@ -71,6 +71,8 @@ package struct RunMachine: Hashable, Sendable {
             self.context.ask(for: .finish(.failed, reason: reason))
         case (.ready, _):
             throw ReplayError("a run begins with 'started'")
+        case (.over, .settled(let key, let settlement, _)):
+            self.settleWhatIsLeft(key, settlement)
         case (.over, _):
             self.context.note(.ignored(.alreadyEnded))
         case (.walking, .started), (.walking, .refused):
@@ -114,6 +116,9 @@ package struct RunMachine: Hashable, Sendable {
         self.stage = .walking(runbook)
         if let ending {
             self.stage = .over(ending.outcome)
+            if ending.outcome == .succeeded || ending.outcome == .notNeeded {
+                self.context.forgetDoubts()
+            }
             self.context.ask(for: .finish(ending.outcome, reason: self.context.reason))
         }
     }
@@ -135,6 +140,20 @@ package struct RunMachine: Hashable, Sendable {
             reason = "\(self.context.reason); \(reason)"
         }
         self.move { runbook, context in runbook.cancel(because: reason, &context) }
+    }
+
+    /// Nothing follows from it any more but that it is known.
+    private mutating func settleWhatIsLeft(_ key: StepKey, _ settlement: Settlement) {
+        let left = self.context.leftInDoubt.filter { doubt in
+            doubt.step == key && (settlement.target == nil || doubt.target == settlement.target)
+        }
+        guard !left.isEmpty else {
+            self.context.note(.ignored(.settlement(key, reason: "nothing is in doubt there")))
+            return
+        }
+        for doubt in left {
+            self.context.leave(key, on: doubt.target, inDoubt: nil)
+        }
     }
 
     /// Says why a vote or a decision found nobody waiting for it.
@@ -178,6 +197,11 @@ extension RunMachine {
             }
         }
         return gates
+    }
+
+    /// What was in doubt when the run ended and has not been settled since; nothing while it goes on, or when it came out well.
+    package var leftInDoubt: [Doubt] {
+        if case .over = self.stage { self.context.leftInDoubt } else { [] }
     }
 
     /// What only a person can decide.

@@ -11,12 +11,10 @@ extension StepMachine {
         _ state: PlanState,
         _ context: inout RunContext
     ) -> StepCompletion? {
-        let touches = GateReach(of: self.state, in: context.plan).touches(context)
-        let lines = touches.compactMap { $0.line(context) }
-        var message = context.text(of: action.message)
-        if !lines.isEmpty {
-            message += "\n" + (["It touches nothing but:"] + lines).joined(separator: "\n  ")
-        }
+        let reach = GateReach(of: self.state, in: context.plan)
+        let touches = reach.touches(context)
+        let isWhole = self.state.region == Plan.main
+        let message = context.text(of: action.message) + reach.text(touches, isWhole: isWhole)
         let gate = Gate(
             step: self.key,
             title: state.title ?? state.step.text,
@@ -41,7 +39,7 @@ extension StepMachine {
 
     enum GateEnd {
         case granted(by: [PersonName])
-        case denied(by: PersonName)
+        case denied(by: PersonName, comment: String)
         case silence
     }
 
@@ -62,7 +60,7 @@ extension StepMachine {
             context.note(.voteCounted(self.key, vote, have: people.count, needed: gate.gate.needed))
             context.approve(gate.gate.touches)
             return self.closeGate(.granted(by: people), &context)
-        case .denied(let person): return self.closeGate(.denied(by: person), &context)
+        case .denied(let person): return self.closeGate(.denied(by: person, comment: vote.comment), &context)
         case .tooLate: return self.closeGate(.silence, &context)
         }
     }
@@ -73,7 +71,9 @@ extension StepMachine {
         case .granted(let people):
             let names = people.map(\.text).joined(separator: " and ")
             return StepCompletion(.succeeded, reason: "granted by \(names)")
-        case .denied(let person): return StepCompletion(.refused, reason: "denied by \(person)")
+        case .denied(let person, let comment):
+            let why = comment.isEmpty ? "" : ": \(comment)"
+            return StepCompletion(.refused, reason: "denied by \(person)\(why)")
         case .silence:
             guard case .approve(let action) = context.plan[self.state].action, case .asking(let gate) = self.phase
             else {

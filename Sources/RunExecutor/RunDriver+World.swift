@@ -57,8 +57,10 @@ extension Notice {
             step: gate.step,
             channels: gate.channels,
             severity: .critical,
-            message:
-                "Approval needed (\(gate.needed) of \(gate.from.map(\.text).joined(separator: ", "))): \(gate.message)"
+            message: """
+                Approval needed (\(gate.needed) of \(gate.from.map(\.text).joined(separator: ", "))): \(gate.message)
+                To answer: selfheal approve \(run) \(gate.step), or: selfheal deny \(run) \(gate.step)
+                """
         )
     }
 }

@@ -62,7 +62,7 @@ extension StoreError {
         let owner = pid.map { "process \($0)" } ?? "another process"
         return Self(
             .heldByAnotherEngine(pid: pid),
-            "\(owner) is the engine of the store in \(folder.path); stop it first, or use another folder"
+            "\(owner) is the engine of the store in \(folder.path), and a store has one at a time"
         )
     }
 }

@@ -88,6 +88,8 @@ package struct RunUpdate: Hashable, Sendable {
 package enum RunFilter: Hashable, Sendable {
     /// Every run without an outcome, oldest first.
     case unfinished
+    /// Every run of which this was written last, oldest first.
+    case inState(String)
     /// The newest runs, newest first; at most ``JournalLimits/runsPerListing``.
     case latest(Int)
     /// Runs whose identifier starts so, newest first; at most ``JournalLimits/runsPerListing``.

@@ -117,6 +117,8 @@ extension RunStore {
         switch filter {
         case .unfinished:
             (" WHERE outcome IS NULL ORDER BY number", [])
+        case .inState(let state):
+            (" WHERE state = ? ORDER BY number", [state])
         case .latest(let count):
             (" ORDER BY number DESC LIMIT ?", [max(0, min(count, JournalLimits.runsPerListing))])
         case .identifierPrefix(let prefix):

@@ -10,7 +10,8 @@ package struct StoreOutlook: Hashable, Sendable {
         /// There is none; the nearest folder above that is there, and whether we could make one in it.
         case missing(nearest: String, isWritable: Bool)
         case refused(StoreError)
-        case there(schema: Int, runs: Int, unfinished: Int)
+        /// *In doubt*: runs that have ended and left something to be settled.
+        case there(schema: Int, runs: Int, unfinished: Int, inDoubt: Int = 0)
     }
 
     package var state: State
@@ -18,7 +19,13 @@ package struct StoreOutlook: Hashable, Sendable {
     package var engine: Int32?
     package var freeBytes: Int64?
 
-    package static func of(folder path: String) async -> StoreOutlook {
+    /// The process that is the engine of a store, if one is.
+    package static func engine(ofStoreIn path: String) -> Int32? {
+        self.lockHolder(StoreFolder(path: path).lock)
+    }
+
+    /// `doubtful` is the state of runs that have ended and left something in doubt, where these are to be counted.
+    package static func of(folder path: String, doubtful: String? = nil) async -> StoreOutlook {
         let folder = StoreFolder(path: path)
         let nearest = Self.nearest(folder.path)
         var outlook = StoreOutlook(state: .missing(nearest: nearest, isWritable: Self.isWritable(nearest)))
@@ -27,9 +34,13 @@ package struct StoreOutlook: Hashable, Sendable {
         do throws(StoreError) {
             let store = try RunStore.open(folder: path, mode: .readOnly)
             let unfinished = try await store.runs(.unfinished).count
+            var inDoubt = 0
+            if let doubtful {
+                inDoubt = try await store.runs(.inState(doubtful)).count
+            }
             let runs = try await store.runs(.latest(JournalLimits.runsPerListing)).count
             await store.close()
-            outlook.state = .there(schema: StoreSchema.version, runs: runs, unfinished: unfinished)
+            outlook.state = .there(schema: StoreSchema.version, runs: runs, unfinished: unfinished, inDoubt: inDoubt)
         } catch {
             // Where the folder itself is not there, what is above it says more.
             if nearest == folder.path, error.code != .noStore {

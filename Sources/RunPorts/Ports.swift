@@ -32,7 +32,7 @@ extension RunStatus {
     package init(of machine: RunMachine, at moment: Instant) {
         let state: RunState
         if machine.outcome != nil {
-            state = .ended
+            state = machine.leftInDoubt.isEmpty ? .ended : .endedInDoubt
         } else if !machine.doubts.isEmpty {
             state = .inDoubt
         } else {
@@ -49,6 +49,8 @@ package enum RunState: String, Hashable, Sendable, CaseIterable {
     case waitingForApproval = "waiting_for_approval"
     case inDoubt = "in_doubt"
     case ended
+    /// It has ended, and what became of one of its acts is for a person to settle.
+    case endedInDoubt = "ended_in_doubt"
     /// Its journal contradicts its plan; nothing more is done for it.
     case stopped
 }

@@ -78,7 +78,7 @@ package final class Engine: Sendable {
             self.prober = try SocketProber()
             self.client = try SSHClient()
         } catch let error as StoreError {
-            throw EngineError(error.message)
+            throw EngineError(describing: error)
         } catch {
             throw EngineError("\(error)")
         }
@@ -161,12 +161,24 @@ package final class Engine: Sendable {
     }
 
     /// Drives a run to its end: a new one from the beginning, another from where its journal left it.
-    package func drive(_ run: RunID, observer: any RunObserver) async throws -> RunOutcome {
+    ///
+    /// A new one does not begin while an earlier run of its runbook has left something in doubt, unless that is said to be known.
+    package func drive(
+        _ run: RunID,
+        observer: any RunObserver,
+        despiteDoubt: Bool = false
+    ) async throws -> RunOutcome {
         let binding = try await self.store.binding(of: run)
         let secrets = try SecretReader.read(binding.secrets ?? [:])
         // A run that has begun holds its locks already. Nobody's word is taken while one waits that has not.
         let isNew = try await self.store.records(of: run.text, from: 1).isEmpty
-        let refusal = isNew ? try await self.locks.take(for: binding) : nil
+        var refusal: String?
+        if isNew, !despiteDoubt {
+            refusal = try await self.leftInDoubt(by: binding.plan.runbook).first?.text
+        }
+        if isNew, refusal == nil {
+            refusal = try await self.locks.take(for: binding)
+        }
         let memory = StoredIncarnations(store: self.store, run: run)
         let family = try await StoredIncarnations.family(of: self.store)
         let commands = ReceiptCommandRunner(
@@ -289,6 +301,8 @@ package struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String
     /// Whether the question was understood and the answer is no, rather than that we failed.
     package let isAnswer: Bool
+    /// Whether it is another engine that has the store.
+    package var isHeld = false
 
     package init(_ message: String, isAnswer: Bool = false) {
         self.message = message
@@ -301,6 +315,9 @@ package struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case let error as StoreError:
             switch error.code {
             case .unknownRun, .ambiguousRun, .noStore: self.init(error.message, isAnswer: true)
+            case .heldByAnotherEngine:
+                self.init(error.message)
+                self.isHeld = true
             default: self.init(error.message)
             }
         case let error as ReplayError:

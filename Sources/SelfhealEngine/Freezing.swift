@@ -3,7 +3,7 @@
 
 package import ClusterWatch
 package import RunCore
-import RunJournal
+package import RunJournal
 import RunPlan
 import RunPorts
 package import RunVocabulary
@@ -31,13 +31,13 @@ package struct AttachedWatch: Sendable {
 }
 
 /// Keeps a freeze in the store, where it outlives every engine and is read before each act.
-struct FreezeDesk: Sendable {
+package struct FreezeDesk: Sendable {
     private static let key = "freeze"
 
     let store: RunStore
     let desk: OperatorDesk
 
-    static func freeze(in store: RunStore) async throws -> Freeze? {
+    package static func freeze(in store: RunStore) async throws -> Freeze? {
         guard let text = try await store.setting(self.key), !text.isEmpty else {
             return nil
         }

@@ -167,9 +167,10 @@ package struct OperatorDesk: Sendable {
         of run: any ReachableRun
     ) async throws -> OperatorAnswer {
         let machine = try await run.machine()
-        let doubts = machine.doubts.filter { $0.step == step }
+        let known = machine.outcome == nil ? machine.doubts : machine.leftInDoubt
+        let doubts = known.filter { $0.step == step }
         guard !doubts.isEmpty else {
-            let all = machine.doubts.map { "'\($0.step)'" }.joined(separator: ", ")
+            let all = known.map { "'\($0.step)'" }.joined(separator: ", ")
             let hint = all.isEmpty ? "nothing of it is" : "in doubt is \(all)"
             return .refused("'\(step)' of run \(run.id) is not in doubt: \(hint)")
         }

@@ -10,12 +10,22 @@ package import SelfhealConfiguration
 
 /// Brings what an operator says to a run: through the engine that holds the store, or into the store when nobody does.
 package struct OperatorLine: Sendable {
-    private static let patience = Duration.seconds(30)
-
     private let configuration: SelfhealConfiguration
+    private let patience: Duration
+    private let notice: Duration
+    private let onDelay: @Sendable (String) -> Void
 
-    package init(configuration: SelfhealConfiguration) {
+    /// An engine may take as long as `patience`; after `notice`, `onDelay` is told once who has not answered yet.
+    package init(
+        configuration: SelfhealConfiguration,
+        patience: Duration = .seconds(30),
+        notice: Duration = .seconds(3),
+        onDelay: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.configuration = configuration
+        self.patience = patience
+        self.notice = notice
+        self.onDelay = onDelay
     }
 
     package func send(_ request: OperatorRequest) async throws(EngineError) -> OperatorAnswer {
@@ -56,13 +66,30 @@ package struct OperatorLine: Sendable {
             }
         }
         defer { client.close() }
+        let engine = self.engine
+        let alarm = Task { [notice = self.notice, patience = self.patience, onDelay = self.onDelay] in
+            try await Task.sleep(for: notice, clock: .continuous)
+            onDelay("\(engine) has not answered yet; it is waited for up to \(patience.components.seconds) seconds")
+        }
+        defer { alarm.cancel() }
         do {
             let body = try JSONEncoding.encode(request).bytes
-            let reply = try await client.request(body, timeout: Self.patience)
+            let reply = try await client.request(body, timeout: self.patience)
             return try JSONDecoding.decode(from: JSON(parsing: reply))
+        } catch let error as ControlError where error.code == .timedOut {
+            throw EngineError(
+                "\(engine) has not answered: it may have heard you all the same, and 'selfheal show' reads the store without it. "
+                    + "If it hangs, end that process: its runs rest in the store, and 'selfheal resume' goes on with them"
+            )
         } catch {
             throw EngineError(describing: error)
         }
+    }
+
+    /// Who should answer, for people.
+    private var engine: String {
+        let process = StoreOutlook.engine(ofStoreIn: self.configuration.storeFolder)
+        return process.map { "the engine, process \($0)," } ?? "the engine"
     }
 
     private func sendToStore(_ request: OperatorRequest) async throws(EngineError) -> OperatorAnswer {

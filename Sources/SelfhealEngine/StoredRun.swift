@@ -38,13 +38,18 @@ package struct StoredRun: ReachableRun {
     /// Writes the event behind the others; the effects that follow from it are brought back when an engine resumes the run.
     package func submit(_ event: @escaping @Sendable (Instant) -> RunEvent) async throws -> Bool {
         let (machine, count) = try await self.replayed()
-        guard machine.outcome == nil else {
-            return false
+        let event = event(SystemWallClock().now)
+        var endedAt: Instant?
+        if machine.outcome != nil {
+            // What is in doubt is settled after the end, too: a fact for the record, from which nothing follows.
+            guard case .settled = event, !machine.leftInDoubt.isEmpty else {
+                return false
+            }
+            endedAt = Instant(milliseconds: try await self.store.run(self.id.text).summary.updatedAt)
         }
         guard count > 0 else {
             throw EngineError("run \(self.id) has not begun: 'selfheal resume \(self.id)' begins it")
         }
-        let event = event(SystemWallClock().now)
         var copy = machine
         _ = try copy.handle(event)
         let log = StoreLog(store: self.store)
@@ -52,7 +57,7 @@ package struct StoredRun: ReachableRun {
             [event],
             to: self.id,
             from: Int64(count) + 1,
-            update: RunStatus(of: copy, at: event.moment)
+            update: RunStatus(of: copy, at: endedAt ?? event.moment)
         )
         return true
     }

@@ -25,6 +25,16 @@ import Testing
         #expect(driven.summary == "schema 1, 4 runs, 1 not ended, engine: process 4711, 1024 GiB free")
     }
 
+    @Test func `what an ended run left in doubt is a problem until it is settled, and a freeze is mentioned`() {
+        let doubtful = self.store(.there(schema: 1, runs: 4, unfinished: 0, inDoubt: 2))
+        #expect(doubtful.findings.map(\.grade) == [.wrong])
+        #expect(doubtful.findings.first?.says == "2 runs have ended and left something in doubt")
+        #expect(doubtful.summary.hasPrefix("schema 1, 4 runs, 2 in doubt, "))
+        var facts = self.store(.there(schema: 1, runs: 4, unfinished: 0)).facts
+        facts.freeze = "frozen by ada since noon: change 1234"
+        #expect(StoreFinding(facts).findings.map(\.grade) == [.note])
+    }
+
     @Test func `a store that is refused says why and what to do`() {
         let finding = self.store(.refused("others may write in /var/lib/selfheal; run: chmod 700 '/var/lib/selfheal'"))
         #expect(finding.findings[0].says == "others may write in /var/lib/selfheal")

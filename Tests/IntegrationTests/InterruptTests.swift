@@ -194,6 +194,35 @@ extension IntegrationTests {
             kill(pid, SIGKILL)
         }
 
+        // Goal: a cancel must not hide that a command may still be running.
+        @Test func `what a cancelled run left in doubt is shown, holds the next run back, and is settled`() async throws
+        {
+            let name = "hidden"
+            let configuration = try self.lab.configuration(name)
+            let runbook = try self.staying(name, repeats: "never")
+            let engine = try Running(["run", runbook, "--config", configuration])
+            try await self.appears(name)
+            let pid = try self.pid(name)
+            engine.signal(SIGINT)
+            let end = try await engine.end()
+            #expect(end.status == 1 && end.output.contains("cancelled"), "\(end)")
+            let run = try await self.onlyRun(configuration)
+            #expect(end.complaint.contains("selfheal settle \(run) stay --happened (or --not-happened)"), "\(end)")
+            let runs = try await Selfheal.run("runs", "--config", configuration)
+            #expect(runs.output.contains("cancelled, in doubt"), "\(runs)")
+            let next = try await Selfheal.run("run", runbook, "--config", configuration)
+            #expect(next.status == 2 && next.complaint.contains("left in doubt"), "\(next)")
+            let settle = try await Selfheal.run(
+                ["settle", run, "stay", "--happened", "--comment", "I looked", "--config", configuration]
+            )
+            #expect(settle.status == 0, "\(settle)")
+            let shown = try await Selfheal.run("show", run, "--absolute", "--config", configuration)
+            #expect(shown.output.contains("UTC") && shown.output.contains("settled by"), "\(shown)")
+            let after = try await Selfheal.run("runs", "--config", configuration)
+            #expect(!after.output.contains("in doubt") && after.output.contains("cancelled"), "\(after)")
+            kill(pid, SIGKILL)
+        }
+
         private func onlyRun(_ configuration: String) async throws -> String {
             let runs = try await Selfheal.run("runs", "--config", configuration)
             return String(try #require(runs.output.firstMatch(of: /\d{8}-\d{6}-[a-z0-9]{4}/)?.output))

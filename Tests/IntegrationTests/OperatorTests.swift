@@ -27,6 +27,7 @@ extension IntegrationTests {
             let configuration = try self.lab.configuration(name, replacing: changes)
             let engine = try Running(["run", try self.lab.runbook("gate", Self.gate), "--config", configuration])
             try await engine.says("allow: waits for 2")
+            try await engine.says("restart: restarts kafka1")
             return (engine, configuration)
         }
 
@@ -91,6 +92,8 @@ extension IntegrationTests {
             )
             #expect(second.status == 3)
             #expect(second.complaint.contains("\(engine.pid)"), "\(second)")
+            #expect(second.complaint.contains("help: it drives run "), "\(second)")
+            #expect(second.complaint.contains("it waits for an approval"), "\(second)")
             let resume = try await Selfheal.run("resume", "--config", configuration)
             #expect(resume.status == 3)
             #expect(resume.complaint.contains("\(engine.pid)"), "\(resume)")
@@ -110,6 +113,14 @@ extension IntegrationTests {
             let run = try await self.runID(configuration)
             engine.signal(SIGKILL)
             _ = try await engine.end()
+            let runs = try await Selfheal.run("runs", "--config", configuration)
+            #expect(runs.output.contains("(nobody drives it: selfheal resume)"), "\(runs)")
+            let freeze = try await Selfheal.run("freeze", "--comment", "change 1234", "--config", configuration)
+            #expect(freeze.status == 0, "\(freeze)")
+            let frozen = try await Selfheal.run("runs", "--config", configuration)
+            #expect(frozen.complaint.contains("change 1234; nothing that changes the world is sent"), "\(frozen)")
+            let unfreeze = try await Selfheal.run("unfreeze", "--config", configuration)
+            #expect(unfreeze.status == 0, "\(unfreeze)")
             for person in ["dana", "lin"] {
                 let vote = try await Selfheal.run("approve", run, "allow", "--as", person, "--config", configuration)
                 #expect(vote.status == 0, "\(vote)")

@@ -75,7 +75,7 @@ class Life:
             with self.changed:
                 self.text.append(line.rstrip())
                 self.lines += 1
-                self.sent += ": sent" in line
+                self.sent += ": begun" in line
                 self.changed.notify_all()
             if self.on_line:
                 self.on_line(line)

@@ -325,7 +325,7 @@ def start_comes_late(trial):
     connections = list(trial.link.connections)
     for connection in connections:
         connection.hold_after(REQUEST_BYTES)
-    if not trial.engine.wait_for("alone", ": sent"):
+    if not trial.engine.wait_for("alone", ": begun"):
         raise Broken("the last step was not sent: " + " / ".join(trial.engine.text[-3:]))
     time.sleep(trial.dice.uniform(0.1, 0.4))
     if trial.dice.random() < 0.5:

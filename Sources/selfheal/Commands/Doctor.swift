@@ -7,6 +7,7 @@ import Doctor
 import Glibc
 import RunJournal
 import RunPlan
+import RunPorts
 import RunVocabulary
 import RunbookYAML
 import SSHClient
@@ -56,14 +57,18 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         let (configuration, incomplete) = try self.configuration.loadWithIncompleteChannels()
         async let libraries = Self.libraries()
-        let outlook = await StoreOutlook.of(folder: configuration.storeFolder)
+        let outlook = await StoreOutlook.of(
+            folder: configuration.storeFolder,
+            doubtful: RunState.endedInDoubt.rawValue
+        )
+        let freeze = await StoreStanding(configuration: configuration).freeze()
         let hosts = try await self.hosts(configuration)
         let complete = configuration.channels.map { ChannelFacts(name: $0.name, kind: $0.kind.word) }
         let others = incomplete.map { ChannelFacts(name: $0.name, kind: $0.kind, missing: $0.missing) }
         return Examination(
             libraries: await libraries,
             hosts: hosts.map { HostFinding($0) },
-            store: StoreFinding(StoreFacts(outlook, folder: configuration.storeFolder)),
+            store: StoreFinding(StoreFacts(outlook, folder: configuration.storeFolder, freeze: freeze)),
             channels: complete + others
         )
     }
@@ -115,15 +120,21 @@ struct DoctorCommand: AsyncParsableCommand {
 }
 
 extension StoreFacts {
-    init(_ outlook: StoreOutlook, folder: String) {
+    init(_ outlook: StoreOutlook, folder: String, freeze: String?) {
         let state: State =
             switch outlook.state {
             case .missing(let nearest, let isWritable): .missing(nearest: nearest, isWritable: isWritable)
             case .refused(let error): .refused(error.message)
-            case .there(let schema, let runs, let unfinished):
-                .there(schema: schema, runs: runs, unfinished: unfinished)
+            case .there(let schema, let runs, let unfinished, let inDoubt):
+                .there(schema: schema, runs: runs, unfinished: unfinished, inDoubt: inDoubt)
             }
-        self.init(folder: folder, state: state, engine: outlook.engine, freeBytes: outlook.freeBytes)
+        self.init(
+            folder: folder,
+            state: state,
+            engine: outlook.engine,
+            freeBytes: outlook.freeBytes,
+            freeze: freeze
+        )
     }
 }
 

@@ -251,7 +251,7 @@ extension RunStory {
     }
 
     private var toldLines: [String] {
-        var timeline = Timeline()
+        var timeline = Timeline(of: self.run)
         return self.chapters.flatMap { chapter in
             timeline.lines(for: chapter.event).map(\.text)
                 + chapter.effects.flatMap { timeline.lines(for: $0, at: chapter.event.moment) }.map(\.text)

@@ -22,7 +22,7 @@ enum OperatorWord {
     ) async throws {
         let configuration = try option.load()
         do throws(EngineError) {
-            let answer = try await ask(OperatorLine(configuration: configuration))
+            let answer = try await ask(OperatorLine(configuration: configuration) { Terminal.say($0) })
             guard answer.isDone else {
                 Terminal.say(answer.text)
                 throw EngineError("")
@@ -46,7 +46,7 @@ struct VoteArguments: ParsableArguments {
     @Argument(help: "The step that asks.")
     var step: String
 
-    @Option(help: "Why.")
+    @Option(name: [.customLong("comment"), .customLong("because")], help: "Why.")
     var comment = ""
 
     @Option(
@@ -82,6 +82,7 @@ struct Approve: AsyncParsableCommand {
 
     func run() async throws {
         try await self.vote.send(.granted)
+        await StoreStanding(configuration: try self.vote.configuration.load()).mentionFreeze()
     }
 }
 
@@ -106,7 +107,7 @@ struct Cancel: AsyncParsableCommand {
     @Argument(help: "The run, or the beginning of its id.")
     var run: String
 
-    @Option(help: "Why.")
+    @Option(name: [.customLong("because"), .customLong("comment")], help: "Why.")
     var because = ""
 
     @OptionGroup var configuration: ConfigurationOption
@@ -134,7 +135,7 @@ struct Settle: AsyncParsableCommand {
     @Flag(name: .customLong("not-happened"), help: "It did not happen; it may be sent again.")
     var didNotHappen = false
 
-    @Option(help: "How you know.")
+    @Option(name: [.customLong("because"), .customLong("comment")], help: "How you know.")
     var because: String
 
     @Option(help: "The target, when several are in doubt.")

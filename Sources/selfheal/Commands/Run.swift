@@ -39,7 +39,7 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Print no progress.")
     var quiet = false
 
-    @Flag(help: "Start it although another run of the same runbook has not ended.")
+    @Flag(help: "Start it although another run of the same runbook has not ended, or left something in doubt.")
     var anyway = false
 
     func run() async throws {
@@ -52,6 +52,7 @@ struct Run: AsyncParsableCommand {
             configuration
         ).binding
         if self.dryRun {
+            await StoreStanding(configuration: configuration).mentionFreeze()
             try await DryRun(binding: binding).run()
             return
         }
@@ -60,7 +61,7 @@ struct Run: AsyncParsableCommand {
             try await session.refuseSecond(of: binding.plan.runbook)
         }
         try await session.begin(binding, source: self.file)
-        try await session.finish(binding.run)
+        try await session.finish(binding.run, despiteDoubt: self.anyway)
     }
 }
 

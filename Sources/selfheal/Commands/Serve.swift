@@ -120,7 +120,7 @@ struct FreezeCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "Why; everybody who is held up is told.")
+    @Option(name: [.customLong("because"), .customLong("comment")], help: "Why; everybody who is held up is told.")
     var because: String
 
     @OptionGroup var configuration: ConfigurationOption

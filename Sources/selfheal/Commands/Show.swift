@@ -6,6 +6,7 @@ import Glibc
 import RunCore
 import RunJournal
 import RunPlan
+import RunPorts
 import RunVocabulary
 import SelfhealConfiguration
 import SelfhealEngine
@@ -29,7 +30,10 @@ struct Runs: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let store = try JournalReader.open(try self.configuration.loadForReading())
+        let configuration = try self.configuration.loadForReading()
+        let store = try JournalReader.open(configuration)
+        let standing = StoreStanding(configuration: configuration)
+        let isDriven = standing.engine != nil
         let runs = try await store.reporting { try await $0.runs(.latest(self.limit)) }
         switch self.format {
         case .json:
@@ -39,14 +43,12 @@ struct Runs: AsyncParsableCommand {
                 Terminal.say("there are no runs yet")
                 return
             }
+            await standing.mentionFreeze()
             var table = TextTable(["RUN", "RUNBOOK", "STATE", "REQUESTED BY", "STARTED", "TOOK"])
             for run in runs {
-                let now = SystemWallClock().now.milliseconds
-                let end = run.outcome == nil ? max(now, run.updatedAt) : run.updatedAt
-                let span = Milliseconds(end - run.createdAt).rounded
-                let took = run.outcome == nil ? "\(span) so far" : span
                 let started = CalendarText.utc(Instant(milliseconds: run.createdAt))
-                table.add([run.id, run.runbook, run.outcome ?? run.state, run.requestedBy, started, took])
+                let took = run.took(isDriven: isDriven)
+                table.add([run.id, run.runbook, run.standing(isDriven: isDriven), run.requestedBy, started, took])
             }
             Terminal.output(table.text)
         }
@@ -67,11 +69,15 @@ struct Show: AsyncParsableCommand {
     @Flag(help: "Leave out what happened inside steps.")
     var brief = false
 
+    @Flag(help: "Print the time of day, in UTC, in place of the time since the run's start.")
+    var absolute = false
+
     @Option(help: "How it is printed; json gives the journal's records with what followed from each.")
     var format = OutputFormat.text
 
     func run() async throws {
-        let store = try JournalReader.open(try self.configuration.loadForReading())
+        let configuration = try self.configuration.loadForReading()
+        let store = try JournalReader.open(configuration)
         let summary = try await store.reporting { store -> RunSummary? in
             if let prefix = self.run {
                 return try await store.findRun(prefix)
@@ -89,7 +95,10 @@ struct Show: AsyncParsableCommand {
         let story = RunStory(binding: binding, events: events)
         switch self.format {
         case .json: Terminal.output(story.json(summary).prettyText)
-        case .text: Terminal.output(story.text(summary, isBrief: self.brief))
+        case .text:
+            let isDriven = StoreStanding(configuration: configuration).engine != nil
+            let manner = RunStory.Manner(isBrief: self.brief, isAbsolute: self.absolute, isDriven: isDriven)
+            Terminal.output(story.text(summary, manner))
         }
         if let problem = story.problem {
             Terminal.say("the journal contradicts the plan: \(problem)")
@@ -139,11 +148,22 @@ struct RunStory {
         let effects: [RunEffect]
     }
 
+    /// How it is told.
+    struct Manner {
+        var isBrief = false
+        /// With the time of day in place of the time since the start.
+        var isAbsolute = false
+        /// Whether an engine has the store.
+        var isDriven = true
+    }
+
     private let binding: RunBinding
     private(set) var chapters: [Chapter] = []
     private var machine: RunMachine
     /// Where the journal contradicts the plan.
     private(set) var problem: String?
+
+    var run: RunID { self.binding.run }
 
     init(binding: RunBinding, events: [RunEvent]) {
         self.binding = binding
@@ -158,11 +178,13 @@ struct RunStory {
         }
     }
 
-    func text(_ summary: RunSummary, isBrief: Bool) -> String {
+    func text(_ summary: RunSummary, _ manner: Manner) -> String {
+        let start = self.chapters.first?.event.moment
         var lines = [
             "run          \(summary.id)",
             "runbook      \(self.binding.plan.runbook): \(self.binding.plan.title)",
             "requested    by \(summary.requestedBy) at \(CalendarText.utc(Instant(milliseconds: summary.createdAt)))",
+            "started      \(start.map { CalendarText.utc($0) } ?? "not yet")",
             "cluster      \(self.binding.inventory.clusterName)",
             "plan         \(summary.planDigest)",
         ]
@@ -170,20 +192,30 @@ struct RunStory {
         if !parameters.isEmpty {
             lines.append("parameters   \(parameters.joined(separator: ", "))")
         }
-        lines.append("outcome      \(self.machine.outcome?.rawValue ?? "not ended: \(self.standing)")")
+        let nobody = manner.isDriven ? "" : "; nobody drives it: 'selfheal resume \(summary.id)' goes on with it"
+        let left = LeftInDoubt(
+            run: RunID(summary.id),
+            runbook: summary.runbook,
+            doubts: self.machine.leftInDoubt
+        )
+        lines.append("outcome      \(self.machine.outcome?.rawValue ?? "not ended: \(self.standing)\(nobody)")")
+        if !left.doubts.isEmpty {
+            lines.append("in doubt     \(left.text)")
+        }
         lines.append("")
-        var timeline = Timeline()
-        let start = self.chapters.first?.event.moment ?? Instant(milliseconds: summary.createdAt)
+        var timeline = Timeline(of: RunID(summary.id))
+        timeline.showsOutput = true
+        let origin = start ?? Instant(milliseconds: summary.createdAt)
         for chapter in self.chapters {
             var told = timeline.lines(for: chapter.event)
             for effect in chapter.effects {
                 told += timeline.lines(for: effect, at: chapter.event.moment)
             }
             for line in told {
-                if isBrief, case .detail = line.weight {
+                if manner.isBrief, case .detail = line.weight {
                     continue
                 }
-                lines.append(line.text(since: start))
+                lines.append(manner.isAbsolute ? line.textWithMoment : line.text(since: origin))
             }
         }
         return lines.joined(separator: "\n")
@@ -204,7 +236,7 @@ struct RunStory {
         let records = self.chapters.map { chapter -> JSON in
             let record = chapter.event.record
             let body = (try? JSON(parsing: record.body)) ?? .null
-            var timeline = Timeline()
+            var timeline = Timeline(of: RunID(summary.id))
             let notes = chapter.effects.flatMap { timeline.lines(for: $0, at: record.at) }.map { JSON.string($0.text) }
             return .object([
                 JSONMember("kind", .string(record.kind)), JSONMember("at", .int(record.at.milliseconds)),
@@ -220,6 +252,28 @@ struct RunStory {
 }
 
 extension RunSummary {
+    /// Its outcome, or what it is about; a run that rests in a store without an engine is not said to be running.
+    func standing(isDriven: Bool) -> String {
+        switch RunState(rawValue: self.state) {
+        case .endedInDoubt: "\(self.outcome ?? "ended"), in doubt"
+        case .running, .waitingForLock, .waitingForApproval, .inDoubt:
+            self.outcome ?? (isDriven ? self.state : "\(self.state) (nobody drives it: selfheal resume)")
+        case .ended, .stopped, nil: self.outcome ?? self.state
+        }
+    }
+
+    func took(isDriven: Bool) -> String {
+        guard self.outcome == nil, self.state != RunState.stopped.rawValue else {
+            return Milliseconds(self.updatedAt - self.createdAt).rounded
+        }
+        // Nobody counts while nobody drives it.
+        guard isDriven else {
+            return "-"
+        }
+        let now = max(SystemWallClock().now.milliseconds, self.updatedAt)
+        return "\(Milliseconds(now - self.createdAt).rounded) so far"
+    }
+
     var json: JSON {
         .object([
             JSONMember("run", .string(self.id)), JSONMember("runbook", .string(self.runbook)),

@@ -31,7 +31,7 @@ struct DryRun {
         let clock = SystemWallClock()
         var machine = RunMachine(binding: self.binding)
         var inbox: [RunEvent] = [.started(at: clock.now)]
-        var walk = Walk()
+        var walk = Walk(timeline: Timeline(of: self.binding.run))
         for _ in 0..<Self.eventLimit where walk.end == nil {
             guard !inbox.isEmpty else {
                 guard let moment = machine.wakeAt else {
@@ -76,7 +76,7 @@ struct DryRun {
         /// Where people would have to agree first.
         var gates: [String] = []
         var end: String?
-        var timeline = Timeline()
+        var timeline: Timeline
     }
 
     private func follow(

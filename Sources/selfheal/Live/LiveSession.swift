@@ -21,20 +21,36 @@ struct LiveSession {
             return LiveSession(engine: try Engine.open(configuration), printer: ProgressPrinter(isQuiet: isQuiet))
         } catch {
             Terminal.say(error.message)
+            if error.isHeld {
+                Terminal.say("help: \(await StoreStanding(configuration: configuration).holder())")
+            }
             throw ExitCode.weFailed
         }
     }
 
     /// Refuses to start a runbook of which another run rests: it may have commands in flight, and would later go on from what is no longer so.
     func refuseSecond(of runbook: String) async throws {
-        let others: [RunSummary]
+        let unfinished: [RunSummary]
+        let doubtful: LeftInDoubt?
         do {
-            others = try await self.engine.unfinished().filter { $0.runbook == runbook }
+            unfinished = try await self.engine.unfinished()
+            doubtful = try await self.engine.leftInDoubt(by: runbook).first
         } catch {
             try await self.fail(error)
         }
+        for other in unfinished where other.runbook != runbook {
+            let what = "run \(other.id) of '\(other.runbook)' has not ended, and nobody drives it"
+            Terminal.say("\(what): 'selfheal resume \(other.id)' goes on with it")
+        }
+        let others = unfinished.filter { $0.runbook == runbook }
         guard let first = others.first else {
-            return
+            guard let doubtful else {
+                return
+            }
+            Terminal.say(doubtful.text)
+            Terminal.say("help: --anyway starts another all the same")
+            await self.engine.close()
+            throw ExitCode.askedWrongly
         }
         let ids = others.map(\.id).joined(separator: ", ")
         Terminal.say("'\(runbook)' has not ended: \(ids)")
@@ -80,8 +96,9 @@ struct LiveSession {
         throw ExitCode.answerIsNo
     }
 
-    /// Drives the run to its end and exits with what it came to.
-    func finish(_ run: RunID) async throws {
+    /// Drives the run to its end and exits with what it came to; *despite doubt* it begins although an earlier run left something in doubt.
+    func finish(_ run: RunID, despiteDoubt: Bool = false) async throws {
+        await StoreStanding(configuration: self.engine.configuration).mentionFreeze()
         let interrupts = self.listenForInterrupts(run)
         let asking = TerminalApprovals(engine: self.engine, run: run).start()
         defer {
@@ -91,10 +108,17 @@ struct LiveSession {
             asking?.cancel()
         }
         do {
-            let outcome = try await self.engine.drive(run, observer: self.printer)
+            if let start = try await self.engine.start(of: run) {
+                self.printer.count(from: start)
+            }
+            let outcome = try await self.engine.drive(run, observer: self.printer, despiteDoubt: despiteDoubt)
+            let left = try await self.engine.doubts(leftBy: run)
             await self.engine.close()
             Terminal.output("\(run) \(outcome.rawValue)")
             Terminal.say("'selfheal show \(run)' tells what was done")
+            if let left {
+                Terminal.say(left.text)
+            }
             if outcome != .succeeded, outcome != .notNeeded {
                 throw ExitCode.answerIsNo
             }

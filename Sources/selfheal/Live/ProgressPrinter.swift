@@ -10,7 +10,7 @@ import Synchronization
 /// Shows a run while it happens, on standard error.
 final class ProgressPrinter: RunObserver {
     private struct State {
-        var timeline = Timeline()
+        var timeline: Timeline?
         var startedAt: Instant?
         /// What came of a line that has not ended, by command and stream.
         var unfinished: [String: String] = [:]
@@ -27,12 +27,17 @@ final class ProgressPrinter: RunObserver {
         self.isQuiet = isQuiet
     }
 
+    /// Counts the time of a run that is taken up again from its own beginning.
+    func count(from start: Instant) {
+        self.state.withLock { $0.startedAt = start }
+    }
+
     func happened(_ event: RunEvent, in run: RunID) {
-        self.print { $0.lines(for: event) }
+        self.print(run) { $0.lines(for: event) }
     }
 
     func decided(_ effect: RunEffect, at moment: Instant, in run: RunID) {
-        self.print { $0.lines(for: effect, at: moment) }
+        self.print(run) { $0.lines(for: effect, at: moment) }
     }
 
     func printed(_ output: CommandOutput, in run: RunID) {
@@ -40,21 +45,28 @@ final class ProgressPrinter: RunObserver {
             return
         }
         let stream = "\(output.effect) \(output.isError)"
-        let lines = self.state.withLock { state -> [Substring] in
+        let (lines, host) = self.state.withLock { state -> ([Substring], NodeName?) in
             let text = (state.unfinished[stream] ?? "") + output.text
             var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
             let rest = String(lines.popLast() ?? "")
             state.unfinished[stream] = rest.isEmpty ? nil : String(rest.suffix(Self.longestLine))
-            return lines
+            return (lines, state.timeline?.target(of: output.effect))
         }
+        // What stands before the bar is as wide as the times above it, unless a name is longer.
+        let name = host?.text ?? ""
+        let margin = String(repeating: " ", count: max(1, 14 - name.count)) + name
         for line in lines {
-            Terminal.say("               │ \(Terminal.printable(line.prefix(Self.longestLine)))")
+            Terminal.say("\(margin) │ \(Terminal.printable(line.prefix(Self.longestLine)))")
         }
     }
 
-    private func print(_ lines: (inout Timeline) -> [Timeline.Line]) {
+    private func print(_ run: RunID, _ lines: (inout Timeline) -> [Timeline.Line]) {
         let texts = self.state.withLock { state in
-            lines(&state.timeline).map { line in
+            var timeline = state.timeline ?? Timeline(of: run)
+            state.timeline = nil
+            let told = lines(&timeline)
+            state.timeline = timeline
+            return told.map { line in
                 let start = state.startedAt ?? line.at
                 state.startedAt = start
                 return self.coloured(line.text(since: start), line.weight)

@@ -40,11 +40,12 @@ final class ServiceLog: Sendable {
 final class ServiceObserver: RunObserver {
     private let run: RunID
     private let log: ServiceLog
-    private let timeline = Mutex(Timeline())
+    private let timeline: Mutex<Timeline>
 
     init(run: RunID, log: ServiceLog) {
         self.run = run
         self.log = log
+        self.timeline = Mutex(Timeline(of: run))
     }
 
     func happened(_ event: RunEvent, in run: RunID) {

@@ -29,6 +29,18 @@ struct Timeline {
     /// How much of a command or a reason fits on a line, with what stands before it.
     private static let room = max(60, Terminal.width(of: STDERR_FILENO) - 40)
 
+    private let run: RunID
+    /// Whether what a command printed is shown below its end; live it has been seen by then.
+    var showsOutput = false
+
+    init(of run: RunID) {
+        self.run = run
+    }
+
+    /// How many lines of each stream are shown, and how much of each line.
+    private static let outputLines = 5
+    private static let outputWidth = 200
+
     private var entered: [StepKey: Instant] = [:]
     private var verbs: [StepKey: String] = [:]
     private var acts: [EffectID: Act] = [:]
@@ -42,11 +54,12 @@ struct Timeline {
         case .resumed: return [Line(at: at, weight: .alarm, text: "an engine takes the run up again")]
         case .began(let effect, _):
             self.begun[effect] = at
-            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): sent")]
+            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): begun")]
         case .ended(let effect, let report, _):
             let took = self.begun[effect].map { " after \(at.elapsed(since: $0).rounded)" } ?? ""
             let ending = self.acts[effect]?.text(of: report) ?? report.ending.text
-            return [Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(ending)\(took)")]
+            let line = Line(at: at, weight: .detail, text: "\(self.name(of: effect)): \(ending)\(took)")
+            return [line] + (self.showsOutput ? Self.output(of: report, at: at) : [])
         case .cancelRequested(let person, let because, _):
             let why = because.isEmpty ? "" : ": \(because)"
             return [Line(at: at, weight: .alarm, text: "cancelled by \(person)\(why)")]
@@ -76,7 +89,7 @@ struct Timeline {
         case .openGate(let gate):
             let who = gate.from.map(\.text).joined(separator: ", ")
             let left = gate.deadline.elapsed(since: at)
-            let how = "'selfheal approve RUN \(gate.step)' answers"
+            let how = "'selfheal approve \(self.run) \(gate.step)' answers"
             let head = "\(gate.step): waits for \(gate.needed) of \(who), at most \(left); \(how)"
             return [Line(at: at, weight: .main, text: head)]
                 + gate.message.split(separator: "\n").map { Line(at: at, weight: .main, text: "  \($0)") }
@@ -151,6 +164,22 @@ struct Timeline {
         return Line(at: at, weight: isFine ? .main : .alarm, text: "\(mark) \(step) \(outcome.rawValue)\(took)\(why)")
     }
 
+    /// The end of what a command printed.
+    private static func output(of report: CommandReport, at: Instant) -> [Line] {
+        [report.standardOutput, report.standardError].flatMap { text -> [Line] in
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
+            let left = lines.count - self.outputLines
+            let more = left > 0 ? ["… \(left) more before; --format json has them"] : []
+            let shown = more + lines.suffix(self.outputLines).map { String($0).shortened(to: self.outputWidth) }
+            return shown.map { Line(at: at, weight: .detail, text: "│ \(Terminal.printable($0))") }
+        }
+    }
+
+    /// The host that a command is for, if it is for one.
+    func target(of effect: EffectID) -> NodeName? {
+        self.acts[effect]?.target
+    }
+
     private func name(of effect: EffectID) -> String {
         guard let act = self.acts[effect] else {
             return effect.text
@@ -164,8 +193,16 @@ extension Timeline.Line {
     /// `T+1m30s  text`, with the time since the start of the run.
     func text(since start: Instant) -> String {
         let span = self.at.elapsed(since: start)
-        let label = "T+\(span == .zero ? "0s" : span.rounded)"
-        let padding = String(repeating: " ", count: max(1, 11 - label.count))
+        return self.text(labelled: "T+\(span == .zero ? "0s" : span.rounded)", width: 11)
+    }
+
+    /// `2026-11-21 03:42:10 UTC  text`.
+    var textWithMoment: String {
+        self.text(labelled: CalendarText.utc(self.at), width: 25)
+    }
+
+    private func text(labelled label: String, width: Int) -> String {
+        let padding = String(repeating: " ", count: max(1, width - label.count))
         let indent = if case .detail = self.weight { "    " } else { "" }
         return label + padding + indent + self.text
     }
