@@ -4,6 +4,7 @@
 import RunPlan
 import RunVerifier
 import RunVocabulary
+import Testing
 
 /// Plans with one mistake, each made from what a property or a safeguard of the runbook is about.
 ///

@@ -45,7 +45,7 @@ struct SpinModel {
         process.arguments = words
         process.currentDirectoryURL = folder
         let output = folder.appending(path: "output-\(words[0].replacing("/", with: "-"))")
-        FileManager.default.createFile(atPath: output.path(), contents: nil)
+        try Data().write(to: output)
         let handle = try FileHandle(forWritingTo: output)
         process.standardOutput = handle
         process.standardError = handle
