@@ -1,13 +1,14 @@
 # make demo            heals a broken ZooKeeper ensemble while you watch; CASE=data tells the second story
 # make test            every test, real processes included
 # make check           format, tidy and unit tests, without real servers: for before a commit
+# make incidents       what unguarded automation did in public incidents, and what Selfheal does in the same worlds
 # make bench           figures beside a bare baseline in the same run
 # make bench-fleet     commands over SSH on 20, 200 and 1,000 hosts, beside other clients; PEERS=FOLDER names their programs
 # make torture         kills the engine 200 times while it heals, puts hosts in every trouble, and sends 100,000 odd parameters through each
 #                      shell; goes on where it was stopped
 # make fuzz            drives parser, checker and CEL with libFuzzer for ten minutes; SECONDS=60 for another time
 # make hostile         measures a release build on files that nobody would write on purpose
-.PHONY: demo test check build release bench bench-fleet torture fuzz hostile format clean
+.PHONY: demo incidents test check build release bench bench-fleet torture fuzz hostile format clean
 
 SWIFT ?= swift
 CASE ?= quorum
@@ -16,6 +17,10 @@ SECONDS ?= 600
 demo: packages-demo
 	$(SWIFT) build --product selfheal
 	.build/debug/selfheal lab demo --story $(CASE)
+
+incidents: packages-demo
+	$(SWIFT) build --product selfheal
+	.build/debug/selfheal incidents
 
 test: packages-test
 	scripts/check

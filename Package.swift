@@ -225,6 +225,15 @@ let package = Package(
             path: "Benchmarks/CheckerBenchmark",
             swiftSettings: strict
         ),
+        // Simulated hours and rehearsals per second.
+        .executableTarget(
+            name: "RehearsalBenchmark",
+            dependencies: [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookCompiler", "RunPlan", "RunSimulator",
+            ],
+            path: "Benchmarks/RehearsalBenchmark",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "ExpressionBenchmark",
             dependencies: ["CELExpressions"],

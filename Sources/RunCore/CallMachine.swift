@@ -148,6 +148,27 @@ struct CallMachine: Hashable, Sendable {
     }
 }
 
+// MARK: - What the verifier reads
+
+extension CallMachine {
+    /// When the called runbook's deadline would be enforced, if it has one and it still can be.
+    var openDeadline: Instant? {
+        if case .runbook(let runbook) = self.inside { runbook.openDeadline } else { nil }
+    }
+
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, _ context: RunContext) {
+        fingerprint.mix(self.isStopping)
+        if view.readsReason {
+            fingerprint.mix(self.reason)
+            fingerprint.mix(self.failedStep)
+        }
+        switch self.inside {
+        case .nothing: fingerprint.mix(0)
+        case .runbook(let runbook): runbook.mix(into: &fingerprint, view, context, isCalled: true)
+        }
+    }
+}
+
 extension PlanParameter.Kind {
     /// Whether `value` may be given for a parameter of this kind.
     func admits(_ value: CELValue) -> Bool {

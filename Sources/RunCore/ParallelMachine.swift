@@ -159,3 +159,26 @@ struct ParallelMachine: Hashable, Sendable {
         return completion
     }
 }
+
+// MARK: - What the verifier reads
+
+extension ParallelMachine {
+    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, _ context: RunContext) {
+        for branch in self.running {
+            fingerprint.mix(UInt64(branch.index))
+            branch.sequence.mix(into: &fingerprint, view, context, isOutermost: false)
+        }
+        for index in self.outcomes.keys.sorted() {
+            fingerprint.mix(UInt64(index))
+            fingerprint.mix(self.outcomes[index]?.rawValue ?? "")
+        }
+        if view.readsReason {
+            for failure in self.failures {
+                fingerprint.mix(failure)
+            }
+        }
+        fingerprint.mix(self.finish?.outcome.rawValue ?? "")
+        fingerprint.mix(self.isStopping)
+        fingerprint.mix(self.isDecided)
+    }
+}

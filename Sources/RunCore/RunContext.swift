@@ -446,12 +446,28 @@ extension Scope {
                 fingerprint.mix(node.text)
             }
         }
+        if let frame = self.frame {
+            for name in frame.parameters.keys.sorted() {
+                fingerprint.mix(name)
+                fingerprint.mix(frame.parameters[name] ?? .null, view)
+            }
+            for name in frame.selections.keys.sorted() {
+                fingerprint.mix(name)
+                for node in frame.selections[name] ?? [] {
+                    fingerprint.mix(node.text)
+                }
+            }
+        }
         for name in live.steps {
             guard let record = self.records[name] else {
                 continue
             }
             fingerprint.mix(name.text)
             fingerprint.mix(record.outcome?.rawValue ?? "")
+            fingerprint.mix(record.runOutcome?.rawValue ?? "")
+            for branch in record.branches {
+                fingerprint.mix(branch.outcome?.rawValue ?? "")
+            }
             fingerprint.mix(record.results, view)
             fingerprint.mix(record.items, view)
         }

@@ -38,6 +38,9 @@ extension RunMachine {
         self.eachStep { step in
             clocks.timers += step.ownTimers
             clocks.limits += step.limits
+            if let deadline = step.calledDeadline {
+                clocks.deadlines.append(Deadline(step: step.key, at: deadline))
+            }
             if let deadline = step.pendingDeadline(self.knowledge) {
                 clocks.deadlines.append(Deadline(step: step.key, at: deadline))
             }
@@ -107,6 +110,10 @@ extension StepMachine {
         }
     }
 
+    fileprivate var calledDeadline: Instant? {
+        if case .calling(let call) = self.phase { call.openDeadline } else { nil }
+    }
+
     fileprivate var limits: [Instant] {
         switch self.phase {
         case .watching(let watch): watch.givesUpAt.map { [$0] } ?? []
@@ -143,9 +150,12 @@ extension StepMachine {
             fingerprint.mix(9)
             loop.mix(into: &fingerprint, view, context)
         case .over: fingerprint.mix(10)
-        // Told apart by all that they hold: the verifier refuses runbooks that have them.
-        case .branching(let branches): fingerprint.mix(UInt64(bitPattern: Int64(branches.hashValue)))
-        case .calling(let call): fingerprint.mix(UInt64(bitPattern: Int64(call.hashValue)))
+        case .branching(let branches):
+            fingerprint.mix(11)
+            branches.mix(into: &fingerprint, view, context)
+        case .calling(let call):
+            fingerprint.mix(12)
+            call.mix(into: &fingerprint, view, context)
         }
     }
 }

@@ -306,12 +306,18 @@ struct RunbookMachine: Hashable, Sendable {
 // MARK: - What the verifier reads
 
 extension RunbookMachine {
-    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, _ context: RunContext) {
+    func mix(
+        into fingerprint: inout StateFingerprint,
+        _ view: PlanRelevance,
+        _ context: RunContext,
+        isCalled: Bool = false
+    ) {
         switch self.stage {
         case .ready: fingerprint.mix(0)
         case .main(let sequence):
             fingerprint.mix(1)
             sequence.mix(into: &fingerprint, view, context, isOutermost: true)
+        // Told apart by all that it holds: the verifier refuses runbooks that have it.
         case .undoing(let undo): fingerprint.mix(UInt64(bitPattern: Int64(undo.hashValue)))
         case .onFailure(let sequence):
             fingerprint.mix(2)
@@ -325,7 +331,9 @@ extension RunbookMachine {
         fingerprint.mix(self.isInDoubt)
         fingerprint.mix(self.isCancelled)
         fingerprint.mix(self.isDeadlineEnforced)
-        self.outer.mix(into: &fingerprint, view, live: self.isInMain ? view.liveAnywhere : view.liveAtTheEnd)
+        // What the lists at the end of a called runbook read is not told apart from what is read elsewhere.
+        let seesAll = self.isInMain || isCalled
+        self.outer.mix(into: &fingerprint, view, live: seesAll ? view.liveAnywhere : view.liveAtTheEnd)
     }
 
     var isInMain: Bool {

@@ -29,18 +29,22 @@ package struct StateFingerprint: Hashable, Sendable {
     }
 
     package mutating func mix(_ text: String) {
-        var word: UInt64 = 0
-        var count: UInt64 = 0
-        for byte in text.utf8 {
-            word = word << 8 | UInt64(byte)
-            count += 1
-            if count % 8 == 0 {
+        var text = text
+        text.withUTF8 { bytes in
+            var position = 0
+            while position + 8 <= bytes.count {
+                let word = UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: position, as: UInt64.self)
                 self.mix(word)
-                word = 0
+                position += 8
             }
+            var rest: UInt64 = 0
+            while position < bytes.count {
+                rest = rest << 8 | UInt64(bytes[position])
+                position += 1
+            }
+            self.mix(rest)
+            self.mix(UInt64(bytes.count))
         }
-        self.mix(word)
-        self.mix(count)
     }
 
     // MARK: Parts of a run

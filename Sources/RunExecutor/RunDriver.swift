@@ -119,7 +119,7 @@ package struct RunDriver: Sendable {
         let beginning = refusal.map { RunEvent.refused(reason: $0, at: now) } ?? .started(at: now)
         var batch: [Input] = [Input(history.isEmpty ? beginning : .resumed(at: now))]
         return try await withThrowingDiscardingTaskGroup { work in
-            // Only gates' invitations can still be under way when a run ends.
+            // Only invitations to gates, and waits for company, can still be under way when a run ends.
             defer { work.cancelAll() }
             while true {
                 try await self.take(batch, &position, &work)

@@ -36,6 +36,8 @@ package struct Plan: Hashable, Sendable, Codable {
     /// Triggers that are sent to us; nothing when there are none.
     package var alerts: [PlanAlert]?
     package var properties: [PlanProperty] = []
+    /// What its proof assumes; nothing when it says nothing of it.
+    package var assumptions: PlanAssumptions?
     package var regions: [PlanRegion]
     package var onFailure: RegionID?
     /// Whether what happened is undone before `on_failure` is walked; nothing means no.

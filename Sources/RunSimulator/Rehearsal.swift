@@ -60,6 +60,8 @@ package struct Rehearsal: Sendable {
     var choice: (step: StepKey, because: String)?
     private(set) var ending: RehearsalResult.Ending?
     private var isRunaway = false
+    /// Counted only when somebody asks, since it looks at every partition whenever anything happens.
+    private var toll: Toll?
 
     /// A probe whose answers are coming in.
     struct Look: Sendable {
@@ -88,14 +90,15 @@ package struct Rehearsal: Sendable {
 
     /// Rehearses one run.
     ///
-    /// What is `given` are parameters by name, as text; they override those of the scenario.
+    /// What is `given` are parameters by name, as text; they override those of the scenario. What it cost is counted if asked for.
     ///
     /// - Returns: what happened, and what kept the rehearsal from being one; no result when the parameters do not fit.
     package static func run(
         _ plan: Plan,
         in scenario: Scenario,
         seed: UInt64,
-        given: [String: String] = [:]
+        given: [String: String] = [:],
+        countsToll: Bool = false
     ) -> (result: RehearsalResult?, diagnostics: [Diagnostic]) {
         var (parameters, diagnostics) = RehearsalParameters.resolve(plan, scenario, given: given)
         guard let parameters else {
@@ -106,7 +109,9 @@ package struct Rehearsal: Sendable {
         }
         var rehearsal = Rehearsal(plan: plan, scenario: scenario, seed: seed, parameters: parameters)
         diagnostics += rehearsal.emptySelections() + rehearsal.unaskedAnswers() + rehearsal.strayMishaps()
+        rehearsal.toll = countsToll ? Toll() : nil
         rehearsal.walk()
+        rehearsal.toll?.rest(rehearsal.world)
         diagnostics += rehearsal.problem.map { [$0] } ?? []
         return (rehearsal.result, diagnostics)
     }
@@ -248,6 +253,7 @@ package struct Rehearsal: Sendable {
     }
 
     private mutating func recordWorld() {
+        self.toll?.take(self.world, at: self.now)
         for note in self.world.takeNotes() {
             self.timeline.append(TimelineEntry(at: note.at, note.isHarm ? .harm : .world, note.text))
         }
@@ -263,7 +269,8 @@ package struct Rehearsal: Sendable {
             path: self.path,
             moments: self.moments,
             startedAt: self.startedAt,
-            endedAt: self.now
+            endedAt: self.now,
+            toll: self.toll
         )
     }
 

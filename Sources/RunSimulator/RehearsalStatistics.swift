@@ -46,6 +46,17 @@ package struct RehearsalStatistics: Hashable, Sendable {
         self.seeds[path] = self.seeds[path] ?? result.seed
     }
 
+    /// Takes in what came of other seeds, whoever rehearsed with them: the sum is the same in whatever parts it was counted.
+    package mutating func add(_ others: Self) {
+        self.count += others.count
+        self.wellCount += others.wellCount
+        self.harmCount += others.harmCount
+        self.firstHarmfulSeed = [self.firstHarmfulSeed, others.firstHarmfulSeed].compactMap { $0 }.min()
+        self.recoveries += others.recoveries
+        self.counts.merge(others.counts) { $0 + $1 }
+        self.seeds.merge(others.seeds) { min($0, $1) }
+    }
+
     /// The most frequent first; of those that are as frequent, the one that was met first.
     package var paths: [Path] {
         self.counts.map { path, count in

@@ -59,6 +59,8 @@ package struct RehearsalResult: Hashable, Sendable {
     package var moments: [Moment]
     package var startedAt: Instant?
     package var endedAt: Instant
+    /// What it cost; nothing when it was not counted.
+    package var toll: Toll?
 
     package init(
         scenario: String,
@@ -69,7 +71,8 @@ package struct RehearsalResult: Hashable, Sendable {
         path: [StepKey],
         moments: [Moment] = [],
         startedAt: Instant?,
-        endedAt: Instant
+        endedAt: Instant,
+        toll: Toll? = nil
     ) {
         self.scenario = scenario
         self.runbook = runbook
@@ -80,6 +83,7 @@ package struct RehearsalResult: Hashable, Sendable {
         self.moments = moments
         self.startedAt = startedAt
         self.endedAt = endedAt
+        self.toll = toll
     }
 
     package var outcome: RunOutcome? {

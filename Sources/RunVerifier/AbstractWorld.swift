@@ -115,9 +115,11 @@ struct NodeState: Hashable, BitwiseCopyable, Sendable {
         self.phase == .up && !self.isCut
     }
 
+    static let visibleBits: UInt16 = 0x0fff
+
     /// What a probe can tell: all but who did it.
     var visible: UInt16 {
-        self.bits & 0x0fff
+        self.bits & Self.visibleBits
     }
 
     mutating func empty() {

@@ -46,6 +46,7 @@ struct Desk: Sendable {
     /// What the last event brought about, for readers and properties.
     private(set) var notes: [RunNote] = []
     private(set) var findings: [Finding] = []
+    private(set) var hasBegun = false
     /// The act whose end is being handled.
     private var ending: Act?
 
@@ -67,6 +68,12 @@ struct Desk: Sendable {
         return fingerprint
     }
 
+    /// Drops what only the one who gave it its last event wants to know.
+    mutating func forget() {
+        self.notes = []
+        self.findings = []
+    }
+
     // MARK: Events
 
     /// - Throws: only when the verifier broke the contract of the machine.
@@ -74,6 +81,9 @@ struct Desk: Sendable {
         self.notes = []
         self.findings = []
         let news = self.news(of: event)
+        if case .started = event {
+            self.hasBegun = true
+        }
         if case .ended(_, let report) = event, let act = self.ending {
             self.memory.end(act, report, rules)
         }

@@ -5,38 +5,11 @@ import RunCore
 import RunPlan
 import RunVocabulary
 
-/// One state of the search, in forty bytes: which desk, which world.
-struct SearchState: StateKey {
-    private let words: (UInt64, UInt64, UInt64, UInt64)
-    let desk: UInt32
-
-    init(desk: UInt32, world: AbstractWorld) {
-        let words = unsafeBitCast(world.nodes, to: SIMD4<UInt64>.self)
-        self.words = (words[0], words[1], words[2], words[3])
-        self.desk = desk
-    }
-
-    var world: AbstractWorld {
-        var world = AbstractWorld()
-        let words = SIMD4(self.words.0, self.words.1, self.words.2, self.words.3)
-        world.nodes = unsafeBitCast(words, to: SIMD16<UInt16>.self)
-        return world
-    }
-
-    var spread: UInt64 {
-        spreadBits(UInt64(self.desk) &* 0x9e37_79b9_7f4a_7c15 ^ self.world.spread)
-    }
-
-    static func == (left: Self, right: Self) -> Bool {
-        left.desk == right.desk && left.words == right.words
-    }
-
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(self.spread)
-    }
-}
-
 /// Goes through every state of plan × world within the assumptions, least bad luck first.
+///
+/// A state is two numbers. Behind one is a desk, the machine with all that it waits for; behind the other a world. What can happen to a
+/// desk is drafted once (``DeskCard``), what can happen to a world is worked out once (``WorldTable``), and what the machine makes of an
+/// event is asked of it once for each desk and event (`edges`, `answers`). From then on a step of the search looks numbers up.
 struct Explorer: Sendable {
     struct Violation: Sendable {
         var property: Property
@@ -46,109 +19,140 @@ struct Explorer: Sendable {
         var choice: Int
     }
 
-    private struct Step {
-        var desk: UInt32
-        var findings: [Finding]
+    /// Why the search ended.
+    enum Ending: Sendable {
+        case complete
+        case stateLimit
+        case memoryLimit
     }
 
-    private struct StepKey: Hashable {
-        var desk: UInt32
-        var low: UInt64
-        var high: UInt64
+    /// One thing that can happen in a state, without references.
+    struct Choice: Sendable {
+        enum Step: Sendable {
+            case stay
+            case edge(Int)
+            case answer(look: Int, lie: Lie?)
+        }
+
+        struct Lie: Sendable {
+            var node: Int
+            var seen: UInt16
+        }
+
+        var move: Move
+        /// The luck that is spent after it.
+        var price: UInt16
+        var world: UInt32
+        var findings: Int32
+        var step: Step
     }
 
-    let binding: RunBinding
-    let assumptions: Assumptions
-    let rules: WorldRules
-    let properties: PropertyRules
-    let oracle: Oracle
-    private let view: PlanRelevance
-    private var desks: [Desk] = []
-    private var cards: [DeskCard] = []
+    /// What is known of a desk.
+    private struct Place: Sendable {
+        var drafts: Range<Int>
+        var looks: Int
+        var edges: Int
+        var readNodes: UInt16
+        var isOver: Bool
+    }
+
+    let setting: SearchSetting
+    private(set) var desks: [Desk] = []
     private var numbers: [StateFingerprint: UInt32] = [:]
-    private var steps: [StepKey: Step] = [:]
-    /// By property of `at_most`: the nodes it is about.
-    private var limited: [(property: Property, most: Int, nodes: [Int])] = []
+    private var places: ContiguousArray<Place> = []
+    private var drafts: ContiguousArray<DeskCard.Draft> = []
+    private var looks: ContiguousArray<DeskCard.Look> = []
+    /// Where a move leads: a desk's number, with ``marked`` when something is wrong with the move.
+    private var edges: ContiguousArray<UInt32> = []
+    private var answers = AnswerTable()
+    private var findingsOfEdges: [Int: [Finding]] = [:]
+    private var findingsOfAnswers: [StateFingerprint: [Finding]] = [:]
+    private var worlds: WorldTable
     private(set) var store = StateStore<SearchState>()
     private var queue = SearchQueue()
+    private var choices: ContiguousArray<Choice> = []
+    private var nexts: ContiguousArray<SearchState> = []
+    private var seenSteps: Set<StepKey> = []
     private(set) var transitions = 0
     private(set) var violations: [Property: Violation] = [:]
     private(set) var reached: Set<StepName> = []
     private(set) var outcomes: [RunOutcome: Int] = [:]
-    private(set) var isComplete = true
+    private(set) var ending = Ending.complete
     private(set) var machineSteps = 0
 
+    private static let unknown = AnswerTable.unknown
+    private static let marked: UInt32 = 1 << 31
+
     init(_ binding: RunBinding, _ assumptions: Assumptions, passing: [StepName?: Bool]) {
-        self.binding = binding
-        self.assumptions = assumptions
-        self.rules = WorldRules(binding.inventory)
-        self.properties = PropertyRules(binding.plan)
-        self.oracle = Oracle(binding.plan, passing: passing)
-        self.view = PlanRelevance(of: binding.plan)
+        self.setting = SearchSetting(binding, assumptions, passing: passing)
+        self.worlds = WorldTable(self.setting)
     }
 
-    var deskCount: Int {
-        self.desks.count
+    var worldCount: Int {
+        self.worlds.count
     }
 
     // MARK: Search
 
-    mutating func explore(from worlds: [AbstractWorld]) {
-        let first = self.intern(Desk(self.binding))
+    /// - Parameter mayGoOn: asked now and then whether there is memory left.
+    mutating func explore(from worlds: [AbstractWorld], while mayGoOn: () -> Bool) {
+        let first = self.intern(Desk(self.setting.binding))
         for world in worlds {
-            self.add(SearchState(desk: first, world: world), Luck(), parent: nil, choice: 0, depth: 0)
+            self.add(SearchState(desk: first, world: self.worlds.number(of: world)), 0, nil, 0, 0)
         }
-        self.beginLimits()
+        let limit = min(self.setting.assumptions.stateLimit, StateStore<SearchState>.stateLimit)
+        var untilAsked = Self.patience
         while let (index, depth) = self.queue.next() {
-            guard self.store.count < self.assumptions.stateLimit else {
-                self.isComplete = false
+            guard self.store.count < limit else {
+                self.ending = .stateLimit
                 return
+            }
+            untilAsked -= 1
+            if untilAsked == 0 {
+                untilAsked = Self.patience
+                guard mayGoOn() else {
+                    self.ending = .memoryLimit
+                    return
+                }
             }
             self.expand(index, depth)
         }
     }
 
-    private mutating func beginLimits() {
-        var desk = Desk(self.binding)
-        try? desk.handle(.started, self.properties)
-        for (index, property) in self.binding.plan.properties.enumerated() {
-            if case .atMost(let most, let selection) = property {
-                let nodes = desk.machine.nodes(selectedBy: selection).compactMap { self.rules.index(of: $0) }
-                self.limited.append((.own(index), most, nodes))
-            }
-        }
-    }
+    /// So many states are expanded between two looks at the memory.
+    private static let patience = 4_096
 
-    private mutating func add(_ state: SearchState, _ luck: Luck, parent: Int?, choice: Int, depth: Int) {
-        let index = self.store.add(state, price: luck.packed, parent: parent, choice: choice) { old, new in
-            Luck(packed: old).leavesAsMuch(as: Luck(packed: new))
+    private mutating func add(_ state: SearchState, _ price: UInt16, _ parent: Int?, _ choice: Int, _ depth: Int) {
+        let isReduced = self.setting.assumptions.isReduced
+        let index = self.store.add(state, price: price, parent: parent, choice: choice) { old, new in
+            isReduced ? Luck.isCovered(old, new) : old == new
         }
         if let index {
-            self.queue.add(index, luck: luck.total, depth: depth)
+            self.queue.add(index, luck: Luck.total(price), depth: depth)
         }
     }
 
     private mutating func expand(_ index: Int, _ depth: Int) {
         let state = self.store.key(at: index)
-        let luck = Luck(packed: self.store.price(at: index))
-        var moves: [(move: Move, luck: Luck)] = []
-        let world = state.world
-        MoveList.fill(&moves, self.cards[Int(state.desk)], world, luck, self)
-        if moves.isEmpty, self.cards[Int(state.desk)].outcome == nil {
-            self.record(Finding(property: .everyPathEnds, text: "nothing can happen any more"), index, 0)
+        self.fill(from: state, self.store.price(at: index))
+        if self.choices.isEmpty, !self.places[Int(state.desk)].isOver {
+            self.record([Finding(property: .everyPathEnds, text: "nothing can happen any more")], index, 0)
         }
-        for (choice, (move, luck)) in moves.enumerated() {
-            self.transitions += 1
-            let (next, findings) = self.follow(move, from: state, world)
-            for finding in findings {
-                self.record(finding, index, choice)
-            }
-            self.add(next, luck, parent: index, choice: choice, depth: depth + 1)
+        precondition(self.choices.count <= StateStore<SearchState>.choiceLimit, "a desk waits for too many answers")
+        self.transitions += self.choices.count
+        self.nexts.removeAll(keepingCapacity: true)
+        for choice in self.choices.indices {
+            let next = self.follow(self.choices[choice], from: state, index, choice)
+            self.store.warm(next)
+            self.nexts.append(next)
+        }
+        for choice in self.nexts.indices {
+            self.add(self.nexts[choice], self.choices[choice].price, index, choice, depth + 1)
         }
     }
 
-    private mutating func record(_ finding: Finding, _ state: Int, _ choice: Int) {
-        if self.violations[finding.property] == nil {
+    private mutating func record(_ findings: [Finding], _ state: Int, _ choice: Int) {
+        for finding in findings where self.violations[finding.property] == nil {
             self.violations[finding.property] = Violation(
                 property: finding.property,
                 text: finding.text,
@@ -158,150 +162,223 @@ struct Explorer: Sendable {
         }
     }
 
-    // MARK: Moves
+    // MARK: Choices
 
     /// The moves of a state in the order in which the search numbers them.
     func moves(of index: Int) -> [(move: Move, luck: Luck)] {
-        var moves: [(move: Move, luck: Luck)] = []
-        let state = self.store.key(at: index)
-        let luck = Luck(packed: self.store.price(at: index))
-        MoveList.fill(&moves, self.cards[Int(state.desk)], state.world, luck, self)
-        return moves
+        var copy = self
+        copy.fill(from: self.store.key(at: index), self.store.price(at: index))
+        return copy.choices.map { ($0.move, Luck(packed: $0.price)) }
     }
+
+    private mutating func fill(from state: SearchState, _ price: UInt16) {
+        self.choices.removeAll(keepingCapacity: true)
+        let place = self.places[Int(state.desk)]
+        let world = self.worlds[state.world]
+        let limits = self.setting.limits
+        for index in place.drafts {
+            let draft = self.drafts[index]
+            if draft.price != 0, !Luck.isCovered(price + draft.price, limits) {
+                continue
+            }
+            if let needs = draft.needs, world[needs.node].isCut != needs.isCut {
+                continue
+            }
+            var choice = Choice(
+                move: draft.move,
+                price: price + draft.price,
+                world: state.world,
+                findings: -1,
+                step: .stay
+            )
+            if let completes = draft.completes {
+                let after = self.worlds.complete(
+                    completes.effect,
+                    completes.number,
+                    at: completes.node,
+                    in: state.world
+                )
+                choice.world = after.world
+                choice.findings = after.findings
+            }
+            switch draft.kind {
+            case .edge(let slot):
+                choice.step = .edge(place.edges + slot)
+                self.choices.append(choice)
+            case .answer(let look):
+                choice.step = .answer(look: place.looks + look, lie: nil)
+                self.choices.append(choice)
+            case .lies(let look, let node):
+                self.addLies(choice, look: place.looks + look, about: node, in: state.world)
+            }
+        }
+        let outlook = self.worlds.outlook(of: state.world)
+        self.addChanges(outlook.progress, seenBy: place.readNodes, price, state)
+        if !place.isOver, Luck.isCovered(price + Luck.fault, limits) {
+            self.addChanges(outlook.faults, seenBy: place.readNodes, price + Luck.fault, state)
+        }
+    }
+
+    private mutating func addLies(_ truth: Choice, look: Int, about node: Int, in world: UInt32) {
+        guard case .answer(let ask, _, let lie?) = truth.move else {
+            return
+        }
+        let guises = self.worlds.guises(of: node, in: world)
+        for guise in guises.indices {
+            var choice = truth
+            choice.move = .answer(ask: ask, variant: 0, lie: Move.Lie(target: lie.target, guise: guise))
+            choice.step = .answer(look: look, lie: Choice.Lie(node: node, seen: guises[guise]))
+            self.choices.append(choice)
+        }
+    }
+
+    /// What happens in the world is tried where somebody would see it; in between nobody can tell when it happened.
+    private mutating func addChanges(
+        _ range: Range<Int>,
+        seenBy readNodes: UInt16,
+        _ price: UInt16,
+        _ state: SearchState
+    ) {
+        for index in range {
+            let change = self.worlds.changes[index]
+            if change.seenBy & readNodes != 0 {
+                self.choices.append(
+                    Choice(
+                        move: change.move,
+                        price: price,
+                        world: change.world,
+                        findings: change.findings,
+                        step: .stay
+                    )
+                )
+            }
+        }
+    }
+
+    // MARK: Steps
 
     private mutating func follow(
+        _ choice: Choice,
+        from state: SearchState,
+        _ index: Int,
+        _ number: Int
+    ) -> SearchState {
+        if choice.findings >= 0 {
+            self.record(self.worlds.findings[Int(choice.findings)], index, number)
+        }
+        switch choice.step {
+        case .stay: return SearchState(desk: state.desk, world: choice.world)
+        case .edge(let edge):
+            if self.setting.judgesTruth, case .began(let ask) = choice.move {
+                self.record(self.truthFindings(state.desk, ask, self.worlds[choice.world]), index, number)
+            }
+            var step = self.edges[edge]
+            if step == Self.unknown {
+                step = self.walk(choice.move, from: state) { $0.findingsOfEdges[edge] = $1 }
+                self.edges[edge] = step
+            }
+            if step & Self.marked != 0 {
+                self.record(self.findingsOfEdges[edge] ?? [], index, number)
+            }
+            return SearchState(desk: step & ~Self.marked, world: choice.world)
+        case .answer(let look, let lie):
+            let key = self.key(of: choice.move, at: state, look, lie)
+            var step = self.answers.step(for: key)
+            if step == Self.unknown {
+                step = self.walk(choice.move, from: state) { $0.findingsOfAnswers[key] = $1 }
+                self.answers.set(step, for: key)
+            }
+            if step & Self.marked != 0 {
+                self.record(self.findingsOfAnswers[key] ?? [], index, number)
+            }
+            return SearchState(desk: step & ~Self.marked, world: choice.world)
+        }
+    }
+
+    /// All that tells one answer from another: the desk, the question, and what it shows of the world.
+    private func key(of move: Move, at state: SearchState, _ look: Int, _ lie: Choice.Lie?) -> StateFingerprint {
+        guard case .answer(let ask, let variant, _) = move else {
+            preconditionFailure("only looks are answered")
+        }
+        let look = self.looks[look]
+        var seen = self.worlds[state.world].nodes & look.mask
+        var key = StateFingerprint()
+        key.mix(UInt64(state.desk) << 32 | UInt64(ask) << 16 | UInt64(variant))
+        if let lie {
+            if look.isShared {
+                key.mix(UInt64(lie.node + 1) << 16 | UInt64(lie.seen))
+            } else {
+                seen[lie.node] = lie.seen
+            }
+        }
+        let words = unsafeBitCast(seen, to: SIMD4<UInt64>.self)
+        for word in 0..<4 {
+            key.mix(words[word])
+        }
+        return key
+    }
+
+    /// Asks the machine what comes of the move.
+    private mutating func walk(
         _ move: Move,
         from state: SearchState,
-        _ before: AbstractWorld
-    ) -> (SearchState, [Finding]) {
-        var world = before
-        self.change(&world, by: move, at: state.desk)
-        var findings = self.worldFindings(before, world)
-        if move.isOfTheWorld {
-            return (SearchState(desk: state.desk, world: world), findings)
-        }
-        if case .began(let ask) = move {
-            findings += self.truthFindings(state.desk, ask, world)
-        }
-        let step = self.step(move, from: state.desk, before)
-        return (SearchState(desk: step.desk, world: world), findings + step.findings)
-    }
-
-    /// What the move does to the world.
-    func change(_ world: inout AbstractWorld, by move: Move, at desk: UInt32) {
-        switch move {
-        case .fault(let fault, let node): self.rules.strike(fault, at: node, in: &world)
-        case .progress(let progress): self.rules.happen(progress, in: &world)
-        case .ended(let ask, let ending):
-            let card = self.cards[Int(desk)].asks[ask]
-            if ending.takesEffect, let target = card.targets.first {
-                self.rules.complete(card.effect, at: target, in: &world)
-            }
-        case .started, .resumed, .cancelled, .answer, .began, .granted, .denied, .told, .timer, .limit, .deadline,
-            .settled:
-            break
-        }
-    }
-
-    func worldFindings(_ before: AbstractWorld, _ after: AbstractWorld) -> [Finding] {
-        guard before != after else {
-            return []
-        }
-        var findings: [Finding] = []
-        for (property, most, nodes) in self.limited {
-            let down = nodes.filter { after[$0].isDownByUs }
-            if down.count > most {
-                let names = down.map { self.rules.name($0).text }.joined(separator: ", ")
-                findings.append(Finding(property: property, text: "\(names) are down by our own doing"))
-            }
-        }
-        for index in self.rules.members where after[index].isHarmedByUs && !before[index].isHarmedByUs {
-            let what =
-                before[index].holdsData
-                ? "\(self.rules.name(index)) is cut back to data that others began anew"
-                : "\(self.rules.name(index)) begins an empty history while another member holds the data"
-            findings.append(
-                Finding(property: .noDataIsLostByUs, text: "\(what), after an act of ours started an empty member")
-            )
-        }
-        return findings
-    }
-
-    private func truthFindings(_ desk: UInt32, _ ask: Int, _ world: AbstractWorld) -> [Finding] {
-        guard self.properties.nevers.contains(where: \.isAboutTruth),
-            case .act(let act) = self.desks[Int(desk)].asks[ask]
-        else {
-            return []
-        }
-        return self.properties.truthFindings(act, self.desks[Int(desk)].machine, self.rules, world)
-    }
-
-    // MARK: Desks
-
-    /// What the move makes of the desk: worked out once by the machine, looked up from then on.
-    private mutating func step(_ move: Move, from number: UInt32, _ world: AbstractWorld) -> Step {
-        var fingerprint = StateFingerprint()
-        move.mix(into: &fingerprint)
-        self.mixView(of: move, at: number, world, into: &fingerprint)
-        let key = StepKey(desk: number, low: fingerprint.low, high: fingerprint.high)
-        if let known = self.steps[key] {
-            return known
-        }
-        var desk = self.desks[Int(number)]
-        let event = EventMaker(rules: self.rules, oracle: self.oracle).event(for: move, at: desk, world)
+        keep: (inout Explorer, [Finding]) -> Void
+    ) -> UInt32 {
+        var desk = self.desks[Int(state.desk)]
+        let maker = EventMaker(rules: self.setting.rules, oracle: self.setting.oracle)
+        let event = maker.event(for: move, at: desk, self.worlds[state.world])
         do {
-            try desk.handle(event, self.properties)
+            try desk.handle(event, self.setting.properties)
         } catch {
             preconditionFailure("the verifier gave the machine an event that cannot be: \(error.message)")
         }
         self.machineSteps += 1
         self.observe(desk)
-        let findings = desk.findings
-        let step = Step(desk: self.intern(desk), findings: findings)
-        self.steps[key] = step
-        return step
+        let number = self.intern(desk)
+        guard !desk.findings.isEmpty else {
+            return number
+        }
+        keep(&self, desk.findings)
+        return number | Self.marked
     }
 
-    /// What the desk sees of the world by this move.
-    private func mixView(
-        of move: Move,
-        at desk: UInt32,
-        _ world: AbstractWorld,
-        into fingerprint: inout StateFingerprint
-    ) {
-        guard case .answer(let ask, _, let lie) = move else {
-            return
+    private func truthFindings(_ desk: UInt32, _ ask: Int, _ world: AbstractWorld) -> [Finding] {
+        guard case .act(let act) = self.desks[Int(desk)].asks[ask] else {
+            return []
         }
-        let card = self.cards[Int(desk)].asks[ask]
-        for (position, target) in card.targets.enumerated() {
-            var node = world[target]
-            if let lie, lie.target == position {
-                node = self.rules.guises(of: target, in: world)[lie.guise].state
-            }
-            fingerprint.mix(UInt64(node.visible))
-        }
-        if card.showsReplication {
-            for broker in self.rules.brokers {
-                fingerprint.mix(UInt64(world[broker].visible))
-            }
-        }
+        let machine = self.desks[Int(desk)].machine
+        return self.setting.properties.truthFindings(act, machine, self.setting.rules, world)
     }
 
     private mutating func intern(_ desk: Desk) -> UInt32 {
-        let fingerprint = desk.fingerprint(self.view)
+        let fingerprint = desk.fingerprint(self.setting.view)
         if let number = self.numbers[fingerprint] {
             return number
         }
         let number = UInt32(self.desks.count)
+        precondition(number < Self.marked, "a run cannot be in so many states")
         self.numbers[fingerprint] = number
-        self.desks.append(desk)
-        self.cards.append(DeskCard(of: desk, self.rules, self.properties, self.oracle))
+        let card = DeskCard(of: desk, self.setting)
+        let place = Place(
+            drafts: self.drafts.count..<self.drafts.count + card.drafts.count,
+            looks: self.looks.count,
+            edges: self.edges.count,
+            readNodes: card.readNodes,
+            isOver: card.outcome != nil
+        )
+        var kept = desk
+        kept.forget()
+        self.desks.append(kept)
+        self.places.append(place)
+        self.drafts.append(contentsOf: card.drafts)
+        self.looks.append(contentsOf: card.looks)
+        self.edges.append(contentsOf: repeatElement(Self.unknown, count: card.slots))
         return number
     }
 
     private mutating func observe(_ desk: Desk) {
         for note in desk.notes {
-            if case .entered(let key, _, _) = note {
+            if case .entered(let key, _, _) = note, self.seenSteps.insert(key).inserted {
                 self.reached.insert(key.step)
             }
         }
@@ -310,58 +387,17 @@ struct Explorer: Sendable {
         }
     }
 
+    // MARK: For those who look back
+
+    func world(of state: Int) -> AbstractWorld {
+        self.worlds[self.store.key(at: state).world]
+    }
+
     func fingerprint(of state: Int) -> StateFingerprint {
-        self.desks[Int(self.store.key(at: state).desk)].fingerprint(self.view)
+        self.desks[Int(self.store.key(at: state).desk)].fingerprint(self.setting.view)
     }
 
     func fingerprint(of desk: Desk) -> StateFingerprint {
-        desk.fingerprint(self.view)
-    }
-}
-
-extension Move {
-    var isOfTheWorld: Bool {
-        switch self {
-        case .fault, .progress: true
-        case .started, .resumed, .cancelled, .answer, .began, .ended, .granted, .denied, .told, .timer, .limit,
-            .deadline, .settled:
-            false
-        }
-    }
-}
-
-/// States to be expanded: by bad luck, then by length.
-struct SearchQueue: Sendable {
-    private var buckets: [[[UInt32]]] = []
-    private var luck = 0
-    private var depth = 0
-    private var position = 0
-
-    mutating func add(_ index: Int, luck: Int, depth: Int) {
-        while self.buckets.count <= luck {
-            self.buckets.append([])
-        }
-        while self.buckets[luck].count <= depth {
-            self.buckets[luck].append([])
-        }
-        self.buckets[luck][depth].append(UInt32(index))
-    }
-
-    mutating func next() -> (index: Int, depth: Int)? {
-        while self.luck < self.buckets.count {
-            while self.depth < self.buckets[self.luck].count {
-                if self.position < self.buckets[self.luck][self.depth].count {
-                    defer { self.position += 1 }
-                    return (Int(self.buckets[self.luck][self.depth][self.position]), self.depth)
-                }
-                self.buckets[self.luck][self.depth] = []
-                self.depth += 1
-                self.position = 0
-            }
-            self.luck += 1
-            self.depth = 0
-            self.position = 0
-        }
-        return nil
+        desk.fingerprint(self.setting.view)
     }
 }

@@ -48,10 +48,11 @@ enum Move: Hashable, Sendable {
             }
         }
 
-        var report: CommandReport {
+        /// What is heard of the act: of a request it is a status of HTTP.
+        func report(on act: Act) -> CommandReport {
             switch self {
-            case .done: CommandReport(.exited(status: 0))
-            case .failed: CommandReport(.exited(status: 1))
+            case .done: CommandReport(.exited(status: act.command.successStatus))
+            case .failed: CommandReport(.exited(status: act.command.failureStatus))
             case .timedOut, .timedOutAfterwards: CommandReport(.timedOut)
             case .doubtfulAndDone, .doubtful: CommandReport(.inDoubt(reason: "the connection broke"))
             case .unreachable: CommandReport(.notSent(reason: "no connection"))
@@ -60,130 +61,30 @@ enum Move: Hashable, Sendable {
             }
         }
     }
+}
 
-    /// Told apart from every other move of the same desk.
-    func mix(into fingerprint: inout StateFingerprint) {
-        let words: (UInt64, Int, Int) =
-            switch self {
-            case .fault(let fault, let node): (1, Int(fault.rawValue), node)
-            case .progress: (2, 0, 0)
-            case .started: (3, 0, 0)
-            case .resumed: (4, 0, 0)
-            case .cancelled: (5, 0, 0)
-            case .answer(let ask, let variant, _): (6, ask, variant)
-            case .began(let ask): (7, ask, 0)
-            case .ended(let ask, let ending): (8, ask, Int(ending.rawValue))
-            case .granted(let ask): (9, ask, 0)
-            case .denied(let ask): (10, ask, 0)
-            case .told(let ask, let isDelivered): (11, ask, isDelivered ? 1 : 0)
-            case .timer: (12, 0, 0)
-            case .limit(let index): (13, index, 0)
-            case .deadline(let index): (14, index, 0)
-            case .settled(let index, let happened): (15, index, happened ? 1 : 0)
-            }
-        fingerprint.mix(words.0 << 56 | UInt64(words.1) << 32 | UInt64(words.2))
+extension Move {
+    var isOfTheWorld: Bool {
+        switch self {
+        case .fault, .progress: true
+        case .started, .resumed, .cancelled, .answer, .began, .ended, .granted, .denied, .told, .timer, .limit,
+            .deadline, .settled:
+            false
+        }
     }
 }
 
-/// What the search needs to know of a desk, without opening it.
-struct DeskCard: Sendable {
-    enum Kind: Sendable {
-        case look(ProbeOrder.Question)
-        case observe
-        case act
-        case running(isStopping: Bool)
-        case inquiry(isStopping: Bool)
-        case gate
-        case notice
+extension Act.Command {
+    fileprivate var successStatus: Int {
+        if case .request(let request) = self { request.expected.first?.lowerBound ?? 200 } else { 0 }
     }
 
-    struct Ask: Sendable {
-        var kind: Kind
-        /// The nodes it is about; an act has one or none.
-        var targets: [Int] = []
-        var effect = EffectClass.reads
-        var repeating = RepeatPolicy.guarded
-        /// How many answers programs without physics can give, each target by itself.
-        var variants = 1
-        var options = 1
-        /// Whether the state of all brokers shows in it.
-        var showsReplication = false
-    }
-
-    var asks: [Ask] = []
-    var outcome: RunOutcome?
-    var hasTimer = false
-    var limits = 0
-    var deadlines: [Int] = []
-    var doubts = 0
-    /// The nodes whose state can make a difference to what is under way.
-    var readNodes: [Int] = []
-
-    /// More combinations of answers than this are not tried for one look.
-    static let variantLimit = 256
-}
-
-extension DeskCard {
-    init(of desk: Desk, _ rules: WorldRules, _ properties: PropertyRules, _ oracle: Oracle) {
-        self.outcome = desk.outcome
-        guard desk.outcome == nil else {
-            self.readNodes = rules.members
-            return
+    /// A server that says no has not done it: what it answers with 5xx would be in doubt, and that is another ending.
+    fileprivate var failureStatus: Int {
+        guard case .request(let request) = self else {
+            return 1
         }
-        let clocks = desk.machine.clocks
-        self.hasTimer = !clocks.timers.isEmpty
-        self.limits = clocks.limits.count
-        self.deadlines = clocks.deadlines.enumerated().filter { oracle.canPass($1) }.map(\.offset)
-        self.doubts = desk.machine.doubts.count
-        var read: [Int] = []
-        for ask in desk.asks {
-            let card = Ask(of: ask, rules, oracle)
-            switch card.kind {
-            case .look, .observe, .running, .inquiry: read += card.targets
-            case .act where properties.nevers.contains(where: \.isAboutTruth): read += Array(rules.kinds.indices)
-            case .act, .gate, .notice: break
-            }
-            self.asks.append(card)
-        }
-        self.readNodes = Set(rules.neighbours(of: read)).sorted()
-    }
-}
-
-extension DeskCard.Ask {
-    fileprivate init(of ask: Desk.Ask, _ rules: WorldRules, _ oracle: Oracle) {
-        switch ask {
-        case .look(_, let order):
-            self.kind = .look(order.question)
-            self.targets = order.targets.compactMap { rules.index(of: $0) }
-            self.options = oracle.options(for: order.question)
-            // The engine itself asks once.
-            for _ in 0..<max(order.targets.count, 1) {
-                self.variants = min(self.variants * self.options, DeskCard.variantLimit)
-            }
-            if case .kafka = order.question {
-                self.showsReplication = true
-            }
-        case .observe(_, let nodes):
-            self.kind = .observe
-            self.targets = nodes.compactMap { rules.index(of: $0) }
-        case .act(let act):
-            self.kind = .act
-            self.take(act, rules)
-        case .running(let act, let isStopping):
-            self.kind = .running(isStopping: isStopping)
-            self.take(act, rules)
-        case .inquiry(let act, let isStopping):
-            self.kind = .inquiry(isStopping: isStopping)
-            self.take(act, rules)
-        case .gate: self.kind = .gate
-        case .notice: self.kind = .notice
-        }
-    }
-
-    private mutating func take(_ act: Act, _ rules: WorldRules) {
-        self.targets = act.target.flatMap { rules.index(of: $0) }.map { [$0] } ?? []
-        self.effect = act.effectClass
-        self.repeating = act.repeating
+        return [404, 409, 400].first { status in !request.expected.contains { $0.contains(status) } } ?? 400
     }
 }
 

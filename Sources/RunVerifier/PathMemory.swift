@@ -68,6 +68,8 @@ struct PathMemory: Hashable, Sendable {
     mutating func end(_ act: Act, _ report: CommandReport, _ rules: PropertyRules) {
         self.underWay.removeAll { $0 == act.step.step }
         guard case .inDoubt = report.ending, act.effectClass.changesTheWorld else {
+            // The engine that is back has asked the target, and the receipt there says what became of it.
+            self.doubts.removeAll { $0.target == act.target && $0.isAbout(act) }
             return
         }
         if act.repeating != .safe {

@@ -14,7 +14,10 @@ package enum PretendInventory {
     /// number.
     package static func make(for plan: Plan, parameters: [String: Fact], counts: [String: Int]) -> Inventory {
         var nodes: [Node] = []
-        for selection in plan.selections {
+        let called = plan.states.flatMap { _, state in
+            if case .call(let action) = state.action { action.selections } else { [Selection]() }
+        }
+        for selection in plan.selections + called {
             let datacenter = selection.datacenter.map { self.text(of: $0, parameters) } ?? ""
             let role = selection.role ?? "host"
             let known = nodes.filter { $0.roles == [role] && (datacenter.isEmpty || $0.datacenter == datacenter) }

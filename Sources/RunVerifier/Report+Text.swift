@@ -53,19 +53,45 @@ extension VerificationReport {
         var lines = [
             "assumed   \(self.nodes) nodes in \(self.beginnings) beginnings; at most \(assumed.faults) faults, "
                 + "\(assumed.lies) wrong or missing answers, \(assumed.crashes) deaths of the engine, "
-                + "\(assumed.cancels) cancels; people say yes, no or nothing",
+                + "\(assumed.cancels) cancels; people say \(assumed.approvalWords)",
             "explored  \(self.exploration.states) states, \(self.exploration.transitions) transitions, "
-                + "\(self.exploration.desks) states of the run itself; \(rate) states a second, "
+                + "\(self.exploration.desks) states of the run itself, \(self.exploration.worlds) of the cluster; "
+                + "\(rate) states a second, "
                 + "\(self.exploration.bytesPerState) bytes a state",
             "longest   \(self.worst)\(self.dominating.map { ", most of it '\($0)'" } ?? "")",
         ]
         if !self.exploration.isComplete {
-            lines.append(
-                "limit     the search ended at \(assumed.stateLimit) states a core: assume fewer faults, nodes or beginnings, "
-                    + "or allow more with --max-states"
-            )
+            lines.append("limit     \(self.whereItEnded)")
+            lines.append("          \(self.whatBlewUp)")
         }
         return lines
+    }
+
+    private var whereItEnded: String {
+        let states = "\(self.exploration.states) states"
+        return switch self.exploration.ending {
+        case .complete: "none was reached"
+        case .stateLimit:
+            "the search ended after \(states): it may go to \(self.assumptions.stateLimit) on each core; --max-states allows more"
+        case .memoryLimit: "the search ended after \(states): its memory is used up; --memory allows more"
+        }
+    }
+
+    /// What there is most of, and what makes it less.
+    private var whatBlewUp: String {
+        let exploration = self.exploration
+        let plain = exploration.statesByLuck.first ?? 0
+        let unlucky = exploration.states - plain
+        let cure: String
+        if exploration.statesByLuck.count > 1, unlucky > plain * 3 {
+            cure = "most of them take bad luck: assume fewer faults, wrong answers or deaths of the engine"
+        } else if exploration.worlds > exploration.desks {
+            cure = "the cluster has more states than the run: assume fewer nodes, or say how they begin"
+        } else {
+            cure = "the run has more states than the cluster: assume fewer nodes, for each is looked at and acted on in turn"
+        }
+        let shares = exploration.statesByLuck.enumerated().map { "\($1) with \($0)" }.joined(separator: ", ")
+        return "\(cure) (states by pieces of bad luck: \(shares))"
     }
 
     private func conclusion(_ plan: Plan) -> String {
@@ -85,6 +111,7 @@ extension VerificationReport {
         return .object([
             JSONMember("runbook", .string(plan.runbook)), JSONMember("digest", .string(plan.digest)),
             JSONMember("proved", .bool(self.isProved)), JSONMember("complete", .bool(exploration.isComplete)),
+            JSONMember("ended_by", .string(exploration.ending.rawValue)),
             JSONMember(
                 "assumed",
                 .object([
@@ -94,16 +121,38 @@ extension VerificationReport {
                     JSONMember("lies", .int(Int64(self.assumptions.lies))),
                     JSONMember("crashes", .int(Int64(self.assumptions.crashes))),
                     JSONMember("cancels", .int(Int64(self.assumptions.cancels))),
+                    JSONMember(
+                        "approvals",
+                        .array(self.assumptions.approvals.map(\.rawValue).sorted().map { .string($0) })
+                    ),
                 ])
             ),
             JSONMember("states", .int(Int64(exploration.states))),
             JSONMember("transitions", .int(Int64(exploration.transitions))),
             JSONMember("run_states", .int(Int64(exploration.desks))),
+            JSONMember("cluster_states", .int(Int64(exploration.worlds))),
+            JSONMember("states_by_luck", .array(exploration.statesByLuck.map { .int(Int64($0)) })),
             JSONMember("bytes_per_state", .int(Int64(exploration.bytesPerState))),
             JSONMember("took_ms", .int(Int64(seconds * 1_000))), JSONMember("longest_ms", .int(self.worst.count)),
             JSONMember("dominating_step", self.dominating.map { .string($0.text) } ?? .null),
             JSONMember("properties", .array(self.items.map(\.json))),
         ])
+    }
+}
+
+extension Assumptions {
+    fileprivate var approvalWords: String {
+        let words = ApprovalAnswer.allCases.filter { self.approvals.contains($0) }.map { answer in
+            switch answer {
+            case .granted: "yes"
+            case .denied: "no"
+            case .expired: "nothing"
+            }
+        }
+        guard let last = words.last, words.count > 1 else {
+            return "only \(words.joined())"
+        }
+        return "\(words.dropLast().joined(separator: ", ")) or \(last)"
     }
 }
 

@@ -92,18 +92,41 @@ struct TraceBuilder {
         self.explorer = explorer
     }
 
-    func trace(of violation: Explorer.Violation) -> Trace {
-        var states = [violation.state]
-        var choices = [violation.choice]
-        while true {
-            let (parent, choice) = self.explorer.store.origin(of: states[0])
-            guard parent != states[0] else {
+    /// The states on the way to this one, itself the last, and at each the choice that leads on; nothing is chosen at the last.
+    private func way(to state: Int) -> (states: [Int], choices: [Int]) {
+        var states = [state]
+        var choices: [Int] = []
+        while let last = states.last {
+            let (parent, choice) = self.explorer.store.origin(of: last)
+            guard parent != last else {
                 break
             }
-            states.insert(parent, at: 0)
-            choices.insert(choice, at: 0)
+            states.append(parent)
+            choices.append(choice)
         }
-        var replay = TraceReplay(self.explorer, world: self.explorer.store.key(at: states[0]).world)
+        return (states.reversed(), choices.reversed())
+    }
+
+    /// Whether a fresh machine is at every state of the way what the search had it to be.
+    func isFaithful(to state: Int) -> Bool {
+        let (states, choices) = self.way(to: state)
+        var replay = TraceReplay(self.explorer, world: self.explorer.world(of: states[0]))
+        for (state, choice) in zip(states, choices) {
+            replay.compare(with: state)
+            let moves = self.explorer.moves(of: state)
+            guard moves.indices.contains(choice) else {
+                return false
+            }
+            replay.follow(moves[choice].move)
+        }
+        replay.compare(with: state)
+        return replay.isFaithful
+    }
+
+    func trace(of violation: Explorer.Violation) -> Trace {
+        let (states, before) = self.way(to: violation.state)
+        let choices = before + [violation.choice]
+        var replay = TraceReplay(self.explorer, world: self.explorer.world(of: states[0]))
         var luck = Luck()
         for (state, choice) in zip(states, choices) {
             replay.compare(with: state)
@@ -112,7 +135,7 @@ struct TraceBuilder {
                 break
             }
             luck = moves[choice].luck
-            replay.follow(moves[choice].move, at: self.explorer.store.key(at: state).desk)
+            replay.follow(moves[choice].move)
         }
         let isConfirmed =
             violation.property == .everyPathEnds
@@ -126,6 +149,23 @@ struct TraceBuilder {
             isConfirmed: isConfirmed,
             length: states.count
         )
+    }
+}
+
+extension Verification {
+    /// The proof that looking steps up is as good as taking them: ways of the search, walked again by a fresh machine in a fresh world.
+    ///
+    /// - Parameter stride: the ways to every so many states are walked.
+    /// - Returns: how many ways were walked, and how many of them came by a state that was not what the search had it to be.
+    package func walkedAgain(every stride: Int) -> (ways: Int, differing: Int) {
+        let explorer = self.explored()
+        let builder = TraceBuilder(explorer)
+        var (ways, differing) = (0, 0)
+        for state in Swift.stride(from: 0, to: explorer.store.count, by: stride) {
+            ways += 1
+            differing += builder.isFaithful(to: state) ? 0 : 1
+        }
+        return (ways, differing)
     }
 }
 
@@ -143,39 +183,39 @@ struct TraceReplay {
 
     init(_ explorer: Explorer, world: AbstractWorld) {
         self.explorer = explorer
-        self.desk = Desk(explorer.binding)
+        self.desk = Desk(explorer.setting.binding)
         self.world = world
-        let unwell = explorer.rules.kinds.indices.compactMap { explorer.rules.description(of: $0, in: world) }
+        let unwell = explorer.setting.rules.kinds.indices.compactMap { explorer.setting.rules.description(of: $0, in: world) }
         let text = unwell.isEmpty ? "every node is well" : unwell.joined(separator: "; ")
         self.say("when it begins: \(text)", importance: 5)
     }
 
     mutating func compare(with state: Int) {
         let isSame = self.explorer.fingerprint(of: self.desk) == self.explorer.fingerprint(of: state)
-        self.isFaithful = self.isFaithful && isSame && self.world == self.explorer.store.key(at: state).world
+        self.isFaithful = self.isFaithful && isSame && self.world == self.explorer.world(of: state)
     }
 
-    mutating func follow(_ move: Move, at number: UInt32) {
+    mutating func follow(_ move: Move) {
         let before = self.world
         self.findings = []
         self.tell(move)
-        self.explorer.change(&self.world, by: move, at: number)
-        self.findings += self.explorer.worldFindings(before, self.world)
+        self.change(by: move)
+        self.findings += self.explorer.setting.findings(before, self.world)
         guard !move.isOfTheWorld else {
             return
         }
         if case .began(let ask) = move, case .act(let act) = self.desk.asks[ask] {
-            let rules = self.explorer.rules
-            self.findings += self.explorer.properties.truthFindings(act, self.desk.machine, rules, self.world)
+            let rules = self.explorer.setting.rules
+            self.findings += self.explorer.setting.properties.truthFindings(act, self.desk.machine, rules, self.world)
         }
-        let event = EventMaker(rules: self.explorer.rules, oracle: self.explorer.oracle).event(
+        let event = EventMaker(rules: self.explorer.setting.rules, oracle: self.explorer.setting.oracle).event(
             for: move,
             at: self.desk,
             before
         )
         let earlier = self.desk.now
         do {
-            try self.desk.handle(event, self.explorer.properties)
+            try self.desk.handle(event, self.explorer.setting.properties)
         } catch {
             self.isFaithful = false
         }
@@ -185,6 +225,24 @@ struct TraceReplay {
         self.findings += self.desk.findings
         for note in self.desk.notes {
             self.tell(note)
+        }
+    }
+
+    /// What the move does to the world.
+    private mutating func change(by move: Move) {
+        let rules = self.explorer.setting.rules
+        switch move {
+        case .fault(let fault, let node): rules.strike(fault, at: node, in: &self.world)
+        case .progress(let progress): rules.happen(progress, in: &self.world)
+        case .ended(let ask, let ending):
+            if ending.takesEffect, let act = self.desk.asks[ask].act,
+                let node = act.target.flatMap({ rules.index(of: $0) })
+            {
+                rules.complete(act.effectClass, at: node, in: &self.world)
+            }
+        case .started, .resumed, .cancelled, .answer, .began, .granted, .denied, .told, .timer, .limit, .deadline,
+            .settled:
+            break
         }
     }
 
@@ -198,14 +256,14 @@ struct TraceReplay {
     }
 
     private func line(of key: StepKey) -> Int? {
-        self.explorer.properties.places[key.step]?.line
+        self.explorer.setting.properties.places[key.step]?.line
     }
 
     private mutating func tell(_ move: Move) {
         switch move {
         case .fault(let fault, let node):
-            self.say("\(self.explorer.rules.name(node)) \(fault.text)", importance: 5, isBadLuck: true)
-        case .progress(let progress): self.say(self.explorer.rules.text(of: progress), importance: 2)
+            self.say("\(self.explorer.setting.rules.name(node)) \(fault.text)", importance: 5, isBadLuck: true)
+        case .progress(let progress): self.say(self.explorer.setting.rules.text(of: progress), importance: 2)
         case .resumed: self.say("the engine dies, and the run is taken up again", importance: 5, isBadLuck: true)
         case .cancelled: self.say("a person cancels the run", importance: 5, isBadLuck: true)
         case .answer(let ask, let variant, let lie): self.tellAnswer(ask, variant, lie)
@@ -249,7 +307,7 @@ struct TraceReplay {
     }
 
     private mutating func tellAnswer(_ ask: Int, _ variant: Int, _ lie: Move.Lie?) {
-        let (rules, oracle) = (self.explorer.rules, self.explorer.oracle)
+        let (rules, oracle) = (self.explorer.setting.rules, self.explorer.setting.oracle)
         var targets: [NodeName] = []
         if case .observe(_, let nodes) = self.desk.asks[ask] {
             targets = nodes
@@ -290,7 +348,7 @@ struct TraceReplay {
 }
 
 extension Desk.Ask {
-    fileprivate var act: Act? {
+    var act: Act? {
         switch self {
         case .act(let act), .running(let act, _), .inquiry(let act, _): act
         case .look, .observe, .gate, .notice: nil

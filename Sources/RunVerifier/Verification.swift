@@ -4,7 +4,7 @@
 import CELExpressions
 package import RunCore
 package import RunPlan
-package import RunVocabulary
+import RunVocabulary
 
 /// A proof of one runbook on one inventory within assumptions.
 ///
@@ -60,25 +60,18 @@ package struct Verification: Sendable {
         self.worlds = try Self.worlds(actual, self.rules, assumptions)
     }
 
-    /// The world does not yet do what these verbs ask of it, and a proof that passes over them would be none.
+    /// What cannot be told apart in a state of the search yet, and a proof that passes over it would be none.
     private static func refusal(of plan: Plan) -> Refusal? {
-        if plan.runbookRegions.undoes {
-            return Refusal(
-                message: "'on_failure: { undo: true }' cannot be verified yet",
-                help: "verify the runbook without it, and rehearse the undoing with 'selfheal simulate'"
-            )
+        let undoing = plan.states.contains { _, state in
+            if case .call(let action) = state.action { action.regions.undoes } else { false }
         }
-        for (_, state) in plan.states {
-            switch state.action {
-            case .request, .parallel, .call:
-                return Refusal(
-                    message: "step '\(state.step)': '\(state.action.verb)' cannot be verified yet",
-                    help: "verify the runbook without it, and rehearse the whole with 'selfheal simulate'"
-                )
-            case .probe, .wait, .run, .approve, .notify, .choose, .forEach, .set, .pause, .finish: break
-            }
+        guard plan.runbookRegions.undoes || undoing else {
+            return nil
         }
-        return nil
+        return Refusal(
+            message: "'on_failure: { undo: true }' cannot be verified yet",
+            help: "verify the runbook without it, and rehearse the undoing with 'selfheal simulate'"
+        )
     }
 
     package var beginnings: Int {
@@ -86,11 +79,21 @@ package struct Verification: Sendable {
     }
 
     /// Goes through every state from a part of the beginnings.
-    package func explore(part: Int = 0, of parts: Int = 1) -> Exploration {
+    ///
+    /// - Parameter mayGoOn: asked now and then whether there is memory left.
+    package func explore(
+        part: Int = 0,
+        of parts: Int = 1,
+        while mayGoOn: () -> Bool = { true }
+    ) -> Exploration {
+        Exploration(of: self.explored(part: part, of: parts, while: mayGoOn))
+    }
+
+    func explored(part: Int = 0, of parts: Int = 1, while mayGoOn: () -> Bool = { true }) -> Explorer {
         var explorer = Explorer(self.binding, self.assumptions, passing: self.passing)
         let mine = self.worlds.enumerated().filter { $0.offset % parts == part }.map(\.element)
-        explorer.explore(from: mine)
-        return Exploration(of: explorer)
+        explorer.explore(from: mine, while: mayGoOn)
+        return explorer
     }
 
     // MARK: Time
@@ -103,6 +106,10 @@ package struct Verification: Sendable {
             for state in plan.regions[region].states.indices {
                 plan.regions[region].states[state].deadline =
                     plan.regions[region].states[state].deadline.map { _ in Self.farAway }
+                if case .call(var action) = plan.regions[region].states[state].action {
+                    action.regions.deadline = action.regions.deadline.map { _ in Self.farAway }
+                    plan.regions[region].states[state].action = .call(action)
+                }
             }
         }
         return plan
@@ -192,44 +199,5 @@ package struct Verification: Sendable {
             }
         }
         return choices
-    }
-}
-
-/// What was found from some of the beginnings.
-package struct Exploration: Sendable {
-    package var states = 0
-    package var transitions = 0
-    package var desks = 0
-    package var machineSteps = 0
-    package var bytesPerState = 0
-    package var isComplete = true
-    package var reached: Set<StepName> = []
-    package var outcomes: Set<RunOutcome> = []
-    package var violations: [Property: Trace] = [:]
-
-    init(of explorer: Explorer) {
-        self.states = explorer.store.count
-        self.transitions = explorer.transitions
-        self.desks = explorer.deskCount
-        self.machineSteps = explorer.machineSteps
-        self.bytesPerState = explorer.store.bytesPerState
-        self.isComplete = explorer.isComplete
-        self.reached = explorer.reached
-        self.outcomes = Set(explorer.outcomes.keys)
-        for (property, violation) in explorer.violations {
-            self.violations[property] = TraceBuilder(explorer).trace(of: violation)
-        }
-    }
-
-    package mutating func join(_ other: Exploration) {
-        self.states += other.states
-        self.transitions += other.transitions
-        self.desks += other.desks
-        self.machineSteps += other.machineSteps
-        self.bytesPerState = max(self.bytesPerState, other.bytesPerState)
-        self.isComplete = self.isComplete && other.isComplete
-        self.reached.formUnion(other.reached)
-        self.outcomes.formUnion(other.outcomes)
-        self.violations.merge(other.violations) { mine, theirs in theirs.weight < mine.weight ? theirs : mine }
     }
 }

@@ -35,6 +35,24 @@ extension Diagnostic {
         )
     }
 
+    static func beginsAsNoNodeCan(_ state: String, role: String, at span: SourceSpan) -> Self {
+        self.error(
+            650,
+            "a node of the role '\(role)' cannot begin '\(state)'",
+            at: span,
+            help: "data that is behind or lost is told of members of a ZooKeeper ensemble; others begin up, down or cut"
+        )
+    }
+
+    static func everybodyIsBehind(_ selection: String, at span: SourceSpan) -> Self {
+        self.error(
+            650,
+            "not every node of '\(selection)' can be 'behind'",
+            at: span,
+            help: "what was written last is on a majority: add how the others are, such as [behind, down]"
+        )
+    }
+
     static func notTwoSteps(_ count: Int, at span: SourceSpan) -> Self {
         self.error(
             270,

@@ -113,6 +113,7 @@ package struct RunbookCompiler {
         plan.triggers = syntax.triggers.compactMap { self.trigger($0) }
         plan.alerts = syntax.alerts.isEmpty ? nil : syntax.alerts.map { self.alert($0) }
         plan.properties = syntax.properties.flatMap { self.properties($0) }
+        plan.assumptions = syntax.assumptions.map { self.assumptions($0) }
         plan.regions = self.regions
         for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
             plan.locks.append(lock)

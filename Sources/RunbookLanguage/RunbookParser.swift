@@ -54,6 +54,7 @@ package struct RunbookParser {
         syntax.deadline = reader.duration("deadline")
         syntax.locks = reader.elements("locks", "a list of locks")?.compactMap(self.lock) ?? []
         syntax.properties = reader.elements("properties", "a list of properties")?.compactMap(self.property) ?? []
+        syntax.assumptions = reader.take("assume").flatMap(self.assumptions)
         if let steps = reader.require("steps", because: "list what the runbook does under 'steps:'") {
             syntax.steps = self.steps(steps, of: "the runbook", under: "steps")
         }

@@ -25,6 +25,7 @@ package struct RunbookSyntax: Sendable {
     package var deadline: Spanned<Milliseconds>?
     package var locks: [LockSyntax] = []
     package var properties: [PropertySyntax] = []
+    package var assumptions: AssumptionsSyntax?
     package var steps: [StepSyntax] = []
     package var onFailure: FailureSyntax?
     package var finally: [StepSyntax]?
@@ -106,6 +107,17 @@ package enum PropertySyntax: Sendable {
     case everyPathPasses(step: Spanned<String>, unless: Spanned<RunOutcome>?)
     case afterInDoubt(step: Spanned<String>, remedy: Spanned<String>)
     case possible(ends: Spanned<RunOutcome>)
+}
+
+/// What a proof assumes.
+package struct AssumptionsSyntax: Sendable {
+    package var faults: Spanned<Int>?
+    package var lies: Spanned<Int>?
+    package var crashes: Spanned<Int>?
+    package var cancels: Spanned<Int>?
+    package var approvals: [Spanned<ApprovalAnswer>]?
+    package var nodes: [(selection: Spanned<String>, count: Spanned<Int>)] = []
+    package var begin: [(selection: Spanned<String>, states: [Spanned<NodeBeginning>])] = []
 }
 
 /// An expression with the scalar it stands in, so that a place inside it is a place in the file.

@@ -123,7 +123,7 @@ package final class Engine: Sendable {
     }
 
     package var probes: any ProbeRunner {
-        LiveProbeRunner(prober: self.prober, client: self.client)
+        LiveProbeRunner(prober: self.prober, client: self.client, transfer: self.transfer)
     }
 
     /// Looks as long as the configuration's monitoring says.
@@ -131,6 +131,7 @@ package final class Engine: Sendable {
         LiveProbeRunner(
             prober: self.prober,
             client: self.client,
+            transfer: self.transfer,
             observationTimeout: self.configuration.watch.timeout
         )
     }

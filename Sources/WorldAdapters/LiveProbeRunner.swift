@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+package import CurlTransfer
 import ProbeKafka
 import ProbeZooKeeper
 package import Probes
@@ -22,12 +23,24 @@ package struct LiveProbeRunner: ProbeRunner {
     let prober: SocketProber
     private let client: SSHClient
     private let hosts = SSHHosts()
+    /// For `https`; without it nobody is asked over TLS.
+    let transfer: CurlTransfer?
+    /// A PEM file of the authorities to trust, in place of the system's.
+    let trustedAuthorities: String?
     private let observationTimeout: Milliseconds
 
     /// Makes a runner to which a node is unknown that takes longer than the time-out to tell its facts.
-    package init(prober: SocketProber, client: SSHClient, observationTimeout: Milliseconds = .seconds(3)) {
+    package init(
+        prober: SocketProber,
+        client: SSHClient,
+        transfer: CurlTransfer? = nil,
+        trustedAuthorities: String? = nil,
+        observationTimeout: Milliseconds = .seconds(3)
+    ) {
         self.prober = prober
         self.client = client
+        self.transfer = transfer
+        self.trustedAuthorities = trustedAuthorities
         self.observationTimeout = observationTimeout
     }
 
@@ -138,6 +151,9 @@ package struct LiveProbeRunner: ProbeRunner {
         let address: String
         let number: UInt16
         var asked = path
+        if let url, url.hasPrefix("https://") {
+            return await self.askHTTPS(url, timeout)
+        }
         if let url {
             guard let parts = PlainURL(url) else {
                 return ["problem": .string("'\(url)' is no http address that this version can ask")]

@@ -15,7 +15,7 @@ struct Selfheal: AsyncParsableCommand {
                 name: "Runbooks",
                 subcommands: [
                     Check.self, Eval.self, Explain.self, Graph.self, LSP.self, New.self, PlanCommand.self, Verify.self,
-                    Simulate.self, TestCommand.self,
+                    Simulate.self, TestCommand.self, Incidents.self,
                 ]
             ),
             CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Runs.self, Show.self, ReplayCommand.self]),

@@ -43,7 +43,7 @@ enum TestFiles {
     }
 
     /// Sorted, so that a report does not depend on the file system.
-    private static func names(in folder: String) -> [String] {
+    static func names(in folder: String) -> [String] {
         guard let stream = opendir(folder) else {
             return []
         }

@@ -94,6 +94,23 @@ extension IntegrationTests {
             #expect(svg.status == 0 && svg.output.contains("<svg"), "\(svg.complaint)")
         }
 
+        @Test func `public incidents are rehearsed in one table`() async throws {
+            let table = try await Selfheal.run("incidents", "--only", "bitnami")
+            #expect(table.status == 0, "\(table)")
+            for part in ["what unguarded automation did", "bitnami_32542_empty_majority", "data harmed"] {
+                #expect(table.output.contains(part), "\(part): \(table.output)")
+            }
+            let json = try await Selfheal.run("incidents", "--only", "bitnami", "--format", "json")
+            #expect(json.status == 0 && json.output.contains("\"harms\": []"), "\(json)")
+            let none = try await Selfheal.run("incidents", "--only", "nothing of the kind")
+            #expect(none.status == 2 && none.complaint.contains("there are aws_2025_stale_check"), "\(none)")
+            let nowhere = try await Selfheal.run("incidents", "docs")
+            #expect(
+                nowhere.status == 2 && nowhere.complaint.contains("there is no '*.scenario.yaml' in 'docs'"),
+                "\(nowhere)"
+            )
+        }
+
         @Test func `an editor has a session over standard input and output`() async throws {
             let editor = try Editor()
             defer { editor.process.terminate() }

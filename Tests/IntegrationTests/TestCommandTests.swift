@@ -136,8 +136,30 @@ extension IntegrationTests {
             #expect(compared.status == 0 && compared.output.contains("\nP95"), "\(compared)")
         }
 
+        @Test func `the output and the picture are the same whatever the number of cores`() async throws {
+            let folder = "/tmp/selfheal-it-\(UUID().uuidString.prefix(8))"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            var seen: Set<String> = []
+            for jobs in ["1", "2", "7"] {
+                let words = ["simulate", Self.runbook, "--scenario", Self.scenario, "--runs", "100"]
+                let outcome = try await Selfheal.run(words + ["--jobs", jobs, "--svg", "\(folder)/runs.svg"])
+                #expect(outcome.status == 0, "\(outcome)")
+                let picture = try String(contentsOfFile: "\(folder)/runs.svg", encoding: .utf8)
+                #expect(picture.contains(">P95 ") && picture.hasSuffix("</svg>\n"))
+                seen.insert(outcome.output + picture)
+            }
+            #expect(seen.count == 1)
+            let nowhere = try await Selfheal.run(
+                ["simulate", Self.runbook, "--scenario", Self.scenario, "--runs", "2", "--svg", "\(folder)/none/x.svg"]
+            )
+            #expect(nowhere.status == 2 && nowhere.complaint.contains("cannot be written"), "\(nowhere)")
+        }
+
         @Test func `numbers that make no sense are asked wrongly`() async throws {
-            for words in [["--runs", "0"], ["--compare", Self.runbook]] {
+            for words in [
+                ["--runs", "0"], ["--compare", Self.runbook], ["--svg", "x.svg"], ["--runs", "2", "--jobs", "0"],
+            ] {
                 let outcome = try await Selfheal.run(["simulate", Self.runbook, "--scenario", Self.scenario] + words)
                 #expect(outcome.status == 2, "\(outcome)")
             }

@@ -65,6 +65,7 @@ import Testing
             ("jitter: true", "jitter: false"), ("expect: result.open", "expect: '!result.open'"),
             ("if_in_doubt: give_up", "if_in_doubt: end"), ("echo \"$A\"", "echo \"$B\""), ("[echo, ", "[rm, "),
             ("in: down", "in: ensemble"), ("serial: 50%", "serial: 51%"), ("consecutive: 3", "consecutive: 2"),
+            ("faults: 2", "faults: 1"), ("granted, expired", "granted"), ("[up, lost]", "[up]"),
             ("outcome: escalated", "outcome: failed"), ("pause: 1s", "pause: 2s"), ("${{ run.step }}", "${{ run.id }}"),
         ]
     )

@@ -49,6 +49,7 @@ let everything = """
       - every_path: { notifies: oncall, unless: not_needed }
       - every_path: { ends_within: 90m }
       - possible: { ends: succeeded }
+    assume: { faults: 2, approvals: [granted, expired], nodes: { ensemble: 4 }, begin: { ensemble: [up, lost] } }
     steps:
       - id: look
         title: Look

@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import RunPlan
 import RunSimulator
 import RunVocabulary
@@ -71,5 +72,55 @@ import Testing
             return statistics.text + statistics.json.text + RehearsalStatistics.comparison(statistics, statistics)
         }
         #expect(try report() == report())
+    }
+
+    // Goal: the figures are the same whatever number of cores counted them.
+    // Method: the same seeds in parts of every size, added up in another order.
+    @Test func `parts that are added up are the whole, in whatever order they come`() throws {
+        let plan = try Rehearsing.plan("zookeeper_quorum_loss")
+        let scenario = try Rehearsing.scenario("quorum_down")
+        let results = try (UInt64(1)...12).map { try Rehearsing.run(plan, in: scenario, seed: $0) }
+        var whole = RehearsalStatistics(scenario: scenario.name, runbook: plan.source)
+        for result in results {
+            whole.add(result)
+        }
+        for size in 1...12 {
+            let parts = stride(from: 0, to: results.count, by: size).map { start in
+                var part = RehearsalStatistics(scenario: scenario.name, runbook: plan.source)
+                for result in results[start..<min(start + size, results.count)] {
+                    part.add(result)
+                }
+                return part
+            }
+            var sum = RehearsalStatistics(scenario: scenario.name, runbook: plan.source)
+            for part in parts.reversed() {
+                sum.add(part)
+            }
+            #expect(sum.text == whole.text && sum.json.text == whole.json.text, "parts of \(size)")
+            #expect(RehearsalStatistics.svg([sum]) == RehearsalStatistics.svg([whole]), "parts of \(size)")
+        }
+    }
+
+    @Test func `the picture has a bar for each part in which something ended, and the percentiles`() throws {
+        var statistics = RehearsalStatistics(scenario: "a <storm>", runbook: "mend & end")
+        for second in 1...100 {
+            statistics.add(Self.result(seed: UInt64(second), took: Int64(second)))
+        }
+        let svg = RehearsalStatistics.svg([statistics])
+        #expect(svg.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\"") && svg.hasSuffix("</svg>\n"))
+        #expect(svg.contains("mend &amp; end in a &lt;storm&gt;, 100 rehearsals"))
+        #expect(svg.contains(">P50 50s<") && svg.contains(">P95 1m35s<") && svg.contains(">P99 1m39s<"))
+        #expect(svg.components(separatedBy: "<title>").count - 1 > 20)
+        let none = RehearsalStatistics.svg([RehearsalStatistics(scenario: "s", runbook: "r")])
+        #expect(none.contains("none of them ended well"))
+    }
+
+    @Test func `one seed gives one result, however often`() throws {
+        let plan = try Rehearsing.plan("zookeeper_quorum_loss")
+        let scenario = try Rehearsing.scenario("quorum_down")
+        let first = try Rehearsing.run(plan, in: scenario, seed: 5).json.text
+        for _ in 1...100 {
+            #expect(try Rehearsing.run(plan, in: scenario, seed: 5).json.text == first)
+        }
     }
 }

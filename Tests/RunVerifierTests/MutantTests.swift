@@ -171,7 +171,7 @@ import Testing
         ),
     ]
 
-    private static func prover(_ runbook: String) -> Prover {
+    static func prover(_ runbook: String) -> Prover {
         switch runbook {
         case self.zookeeper: Prover(nodes: ["brokers": 1], begin: ["ensemble": [.down, .lost, .cut]])
         case self.cascade: Prover(nodes: ["brokers": 4], begin: ["brokers": [.up, .down]])

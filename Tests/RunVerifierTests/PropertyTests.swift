@@ -147,6 +147,17 @@ import Testing
         #expect(report.areTracesReal)
     }
 
+    @Test func `an engine that is back asks the receipt, and then nobody acts blindly`() throws {
+        let steps = """
+              - id: change
+                run: { targets: "[ensemble[0]]", command: [/opt/change], effect: changes }
+            """
+        let report = try Prover(faults: 1, crashes: 1, begin: ["ensemble": [.up]]).report(
+            on: Prover.runbook(steps, properties: "")
+        )
+        #expect(!report.violated.contains("nothing that is in doubt is repeated blindly"), "\(report.violated)")
+    }
+
     @Test func `two acts at once are seen, and one after the other is not`() throws {
         let property = "  - never: { together: [start_all, start_all] }"
         let wide = Self.start.replacing("size: 1", with: "size: 2")
@@ -174,7 +185,28 @@ import Testing
         #expect(!report.exploration.isComplete)
         #expect(!report.isProved)
         let text = report.text(of: try Prover.plan(Prover.runbook(Self.start)), took: .seconds(1))
-        #expect(text.contains("the search ended at 50 states"))
+        #expect(text.contains("it may go to 50 on each core; --max-states allows more"))
+        #expect(text.contains("assume fewer"))
+        #expect(text.contains("states by pieces of bad luck: "))
+    }
+
+    @Test func `a search without memory left ends, and says how far it got`() throws {
+        let text = Prover.runbook(Self.start)
+        let verification = try Prover(faults: 2, lies: 2, crashes: 2).verification(of: text)
+        let whole = verification.explore()
+        var questions = 0
+        let cut = verification.explore {
+            questions += 1
+            return questions < 2
+        }
+        #expect(whole.isComplete)
+        #expect(questions == 2)
+        #expect(cut.ending == .memoryLimit)
+        #expect(cut.states < whole.states)
+        let report = VerificationReport(verification, cut)
+        #expect(!report.isProved)
+        let words = report.text(of: try Prover.plan(text), took: .seconds(1))
+        #expect(words.contains("the search ended after \(cut.states) states: its memory is used up; --memory allows more"))
     }
 
     @Test func `more nodes than a state can hold are refused`() throws {

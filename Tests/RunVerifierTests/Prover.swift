@@ -21,6 +21,7 @@ struct Prover {
         faults: Int = 0,
         lies: Int = 0,
         crashes: Int = 0,
+        cancels: Int = 0,
         nodes: [String: Int] = [:],
         begin: [String: [Assumptions.Beginning]] = [:],
         isReduced: Bool = true
@@ -30,6 +31,7 @@ struct Prover {
         self.assumptions.faults = faults
         self.assumptions.lies = lies
         self.assumptions.crashes = crashes
+        self.assumptions.cancels = cancels
         self.assumptions.begin = begin
         self.assumptions.isReduced = isReduced
     }
@@ -50,10 +52,13 @@ struct Prover {
     }
 
     func verification(of text: String) throws -> Verification {
-        let plan = try Self.plan(text)
+        try self.verification(of: Self.plan(text))
+    }
+
+    func verification(of plan: Plan) throws -> Verification {
         var parameters: [String: Fact] = [:]
         for parameter in plan.parameters {
-            parameters[parameter.name] = parameter.defaultValue
+            parameters[parameter.name] = parameter.defaultValue ?? .string("zk1")
         }
         let inventory = PretendInventory.make(for: plan, parameters: parameters, counts: self.nodes)
         return try Verification(plan, parameters: parameters, inventory: inventory, assumptions: self.assumptions)
@@ -61,6 +66,11 @@ struct Prover {
 
     func report(on text: String) throws -> VerificationReport {
         let verification = try self.verification(of: text)
+        return VerificationReport(verification, verification.explore())
+    }
+
+    func report(on plan: Plan) throws -> VerificationReport {
+        let verification = try self.verification(of: plan)
         return VerificationReport(verification, verification.explore())
     }
 

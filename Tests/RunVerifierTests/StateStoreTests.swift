@@ -8,6 +8,8 @@ import Testing
     private struct Number: StateKey {
         var value: UInt64
 
+        static var blank: Self { Self(value: 0) }
+
         var spread: UInt64 {
             spreadBits(self.value)
         }
@@ -16,6 +18,8 @@ import Testing
     /// All keys begin their search in one slot.
     private struct Crowded: StateKey {
         var value: UInt64
+
+        static var blank: Self { Self(value: 0) }
 
         var spread: UInt64 { 7 }
     }
@@ -44,7 +48,7 @@ import Testing
 
     @Test func `a state comes again only at a price that none before covers`() {
         var store = StateStore<Number>()
-        let isCheaper: (UInt32, UInt32) -> Bool = { old, new in old <= new }
+        let isCheaper: (UInt16, UInt16) -> Bool = { old, new in old <= new }
         #expect(store.add(Number(value: 1), price: 5, parent: nil, choice: 0, isCovered: isCheaper) == 0)
         #expect(store.add(Number(value: 1), price: 6, parent: nil, choice: 0, isCovered: isCheaper) == nil)
         #expect(store.add(Number(value: 1), price: 4, parent: 0, choice: 3, isCovered: isCheaper) == 1)

@@ -47,6 +47,14 @@ import Testing
           - every_path: { notifies: oncall, unless: not_needed }
           - every_path: { ends_within: 1h }
           - possible: { ends: succeeded }
+        assume:
+          faults: 2
+          lies: 1
+          crashes: 1
+          cancels: 0
+          approvals: [granted, denied]
+          nodes: { ensemble: 3 }
+          begin: { ensemble: [up, down] }
         steps:
           - { id: look, probe: { targets: ensemble, expect_targets: 1..3, zookeeper: { ask: [srvr] } }, timeout: 5s }
           - id: rest

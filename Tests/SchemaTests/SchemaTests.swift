@@ -12,7 +12,7 @@ import Testing
 @Suite struct SchemaTests {
     @Test func `every runbook that is shipped is valid by its schema`() throws {
         let schema = try Schema("runbook")
-        let files = try Repository.files(in: "runbooks") + Repository.files(in: "examples")
+        let files = try ["runbooks", "examples", "examples/incidents"].flatMap { try Repository.files(in: $0) }
         let runbooks = try files.compactMap { file in
             try Repository.yaml(file).root.flatMap { $0["runbook"] == nil ? nil : (file, $0) }
         }

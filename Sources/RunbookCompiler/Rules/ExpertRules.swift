@@ -25,7 +25,13 @@ struct ExpertRules {
         // Who destroys data without a copy need not be told that it is all of it.
         let warned = self.warned.union(self.syntax.steps(under: found))
         let rest = ExpertRules(syntax: self.syntax, plan: self.plan, warned: warned)
-        return found + QuorumRules.check(regions, rest) + CareRules.check(regions, rest)
+        let more = QuorumRules.check(regions, rest) + CareRules.check(regions, rest)
+        let last = ExpertRules(
+            syntax: self.syntax,
+            plan: self.plan,
+            warned: warned.union(self.syntax.steps(under: more))
+        )
+        return found + more + TrustRules.check(regions, last)
     }
 
     /// The lists of steps, loops included, outermost first.

@@ -9,7 +9,7 @@ import RunVocabulary
 import RunbookSource
 import RunbookYAML
 
-struct Simulate: ParsableCommand {
+struct Simulate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Rehearse a runbook in virtual time against a pretend cluster.",
         discussion: """
@@ -20,7 +20,8 @@ struct Simulate: ParsableCommand {
             cool-down, limits and locks.
 
             With --runs it is rehearsed with as many seeds, from --seed on, and the distribution is printed: how often it ends well, how \
-            long it takes, which ways it takes.
+            long it takes, which ways it takes. All cores are used, and the output is the same whatever their number. --svg FILE draws the \
+            distribution as a picture.
 
             Exit status: 0 when the run succeeded or was not needed and no data was harmed, 1 otherwise, 2 when asked wrongly.
             """
@@ -41,6 +42,12 @@ struct Simulate: ParsableCommand {
     @Option(help: "How many seeds to rehearse with, and to print the distribution of; one shows the timeline.")
     var runs = 1
 
+    @Option(help: "How many cores rehearse at once; all that there are, if it is not said.")
+    var jobs: Int?
+
+    @Option(help: "A file for a picture of the distribution.")
+    var svg: String?
+
     @Option(help: "Another version of the runbook, whose figures are printed beside; --runs says of how many.")
     var compare: String?
 
@@ -49,6 +56,8 @@ struct Simulate: ParsableCommand {
 
     /// Hours of computing; whoever needs more asks for another --seed.
     private static let runLimit = 1_000_000
+    /// More cores than machines have.
+    private static let jobLimit = 1_024
 
     func validate() throws {
         guard (1...Self.runLimit).contains(self.runs) else {
@@ -57,12 +66,18 @@ struct Simulate: ParsableCommand {
         guard self.compare == nil || self.runs > 1 else {
             throw ValidationError("--compare needs --runs, as in --runs 1000")
         }
+        guard self.svg == nil || self.runs > 1 else {
+            throw ValidationError("--svg needs --runs, as in --runs 1000: one rehearsal has no distribution")
+        }
+        guard (1...Self.jobLimit).contains(self.jobs ?? 1) else {
+            throw ValidationError("'--jobs \(self.jobs ?? 0)' is no number from 1 to \(Self.jobLimit)")
+        }
         guard self.seed <= UInt64.max - UInt64(Self.runLimit) else {
             throw ValidationError("'--seed \(self.seed)' leaves no room for the seeds after it")
         }
     }
 
-    func run() throws {
+    func run() async throws {
         let given = try self.givenParameters()
         let plan = try RunbookFile.loadOrExit(self.file)
         let document = try self.readScenario()
@@ -71,7 +86,7 @@ struct Simulate: ParsableCommand {
             throw ExitCode.answerIsNo
         }
         guard self.runs == 1 else {
-            try self.runMany(plan, scenario, given, renderer)
+            try await self.runMany(plan, scenario, given, renderer)
             return
         }
         let (result, diagnostics) = Rehearsal.run(plan, in: scenario, seed: self.seed, given: given)
@@ -84,56 +99,6 @@ struct Simulate: ParsableCommand {
         guard let result, result.isWell else {
             throw ExitCode.answerIsNo
         }
-    }
-
-    // MARK: Many seeds
-
-    private func runMany(
-        _ plan: Plan,
-        _ scenario: Scenario,
-        _ given: [String: String],
-        _ renderer: DiagnosticRenderer
-    ) throws {
-        let first = try self.statistics(of: plan, in: scenario, given, renderer)
-        let second = try self.compare.map { path in
-            try self.statistics(of: RunbookFile.loadOrExit(path), in: scenario, given, renderer)
-        }
-        switch (self.format, second) {
-        case (.json, nil): Terminal.output(first.json.prettyText)
-        case (.json, let second?): Terminal.output(JSON.array([first.json, second.json]).prettyText)
-        case (.text, nil): Terminal.output(first.text)
-        case (.text, let second?): Terminal.output(RehearsalStatistics.comparison(first, second))
-        }
-        guard [first, second ?? first].allSatisfy({ $0.wellCount == $0.count }) else {
-            throw ExitCode.answerIsNo
-        }
-    }
-
-    private func statistics(
-        of plan: Plan,
-        in scenario: Scenario,
-        _ given: [String: String],
-        _ renderer: DiagnosticRenderer
-    ) throws -> RehearsalStatistics {
-        var statistics = RehearsalStatistics(scenario: scenario.name, runbook: plan.source)
-        let showsProgress = Terminal.isInteractive && Terminal.usesColour(on: STDERR_FILENO)
-        for number in 0..<UInt64(self.runs) {
-            let (result, diagnostics) = Rehearsal.run(plan, in: scenario, seed: self.seed + number, given: given)
-            if number == 0, !diagnostics.isEmpty {
-                Terminal.write(renderer.render(diagnostics), to: STDERR_FILENO)
-            }
-            guard let result else {
-                throw ExitCode.answerIsNo
-            }
-            statistics.add(result)
-            if showsProgress, number % 64 == 0 {
-                Terminal.write("\r\(number + 1) of \(self.runs)\u{1B}[K", to: STDERR_FILENO)
-            }
-        }
-        if showsProgress {
-            Terminal.write("\r\u{1B}[K", to: STDERR_FILENO)
-        }
-        return statistics
     }
 
     private func givenParameters() throws -> [String: String] {

@@ -25,18 +25,21 @@ struct Verify: AsyncParsableCommand {
 
     @Option(
         help:
-            "How many faults: nodes that die, lose data, are cut off or come back; commands that fail, hang or end unheard."
+            "How many faults: nodes that die, lose data, are cut off or come back; commands that fail, hang or end unheard. 1 unless the runbook's 'assume' says another number."
     )
-    var faults = 1
+    var faults: Int?
 
-    @Option(help: "How many answers of probes are wrong or do not come.")
-    var lies = 1
+    @Option(help: "How many answers of probes are wrong or do not come; 1 unless 'assume' says another number.")
+    var lies: Int?
 
-    @Option(help: "How many times the engine dies.")
-    var crashes = 1
+    @Option(help: "How many times the engine dies; 1 unless 'assume' says another number.")
+    var crashes: Int?
 
-    @Option(help: "How many times a person cancels the run.")
-    var cancels = 0
+    @Option(help: "How many times a person cancels the run; 0 unless 'assume' says another number.")
+    var cancels: Int?
+
+    @Option(help: "What people say at gates, such as granted,denied,expired; all of them unless 'assume' says less.")
+    var approvals: String?
 
     @Option(help: "How many nodes a selection has, as selection=number; may be given several times.")
     var nodes: [String] = []
@@ -49,8 +52,11 @@ struct Verify: AsyncParsableCommand {
     @Option(name: .customLong("param"), help: "A parameter of the run, as name=value; may be given several times.")
     var parameters: [String] = []
 
-    @Option(help: "How many states may be explored, in all.")
+    @Option(help: "How many states may be explored, on each core.")
     var maxStates = 4_000_000
+
+    @Option(help: "How much memory the search may take, in megabytes.")
+    var memory = 4_096
 
     @Option(help: "A file for a Mermaid drawing of the first violation.")
     var graph: String?
@@ -77,7 +83,7 @@ struct Verify: AsyncParsableCommand {
         }
         let clock = ContinuousClock()
         let began = clock.now
-        let exploration = await Self.explore(verification, parts: Self.cores)
+        let exploration = await Self.explore(verification, parts: Self.cores, megabytes: self.memory)
         let report = VerificationReport(verification, exploration)
         switch self.format {
         case .text: Terminal.output(report.text(of: plan, took: clock.now - began))
@@ -94,11 +100,13 @@ struct Verify: AsyncParsableCommand {
     }
 
     /// The beginnings are shared out among the cores.
-    private static func explore(_ verification: Verification, parts: Int) async -> Exploration {
+    private static func explore(_ verification: Verification, parts: Int, megabytes: Int) async -> Exploration {
         let parts = max(1, min(parts, verification.beginnings))
         return await withTaskGroup(of: (Int, Exploration).self) { group in
             for part in 0..<parts {
-                group.addTask { (part, verification.explore(part: part, of: parts)) }
+                group.addTask {
+                    (part, verification.explore(part: part, of: parts) { Self.residentMegabytes < megabytes })
+                }
             }
             var found: [(Int, Exploration)] = []
             for await part in group {
@@ -113,10 +121,25 @@ struct Verify: AsyncParsableCommand {
         }
     }
 
+    /// What this process holds in memory; zero where the system does not tell.
+    private static var residentMegabytes: Int {
+        guard let file = fopen("/proc/self/statm", "r") else {
+            return 0
+        }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        guard fgets(&line, Int32(line.count), file) != nil else {
+            return 0
+        }
+        let words = line.prefix { $0 != 0 }.split(separator: CChar(UInt8(ascii: " ")))
+        let pages = words.dropFirst().first.flatMap { Int(String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self)) }
+        return (pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) >> 20
+    }
+
     // MARK: What was asked
 
     private func counts(_ plan: Plan) throws -> [String: Int] {
-        var counts: [String: Int] = [:]
+        var counts = plan.assumptions?.nodes ?? [:]
         for text in self.nodes {
             let (name, value) = try self.pair(text, "--nodes", plan)
             guard let number = Int(value), (1...16).contains(number) else {
@@ -128,16 +151,28 @@ struct Verify: AsyncParsableCommand {
     }
 
     private func assumptions(_ plan: Plan) throws -> Assumptions {
-        var assumptions = Assumptions()
-        for (name, number) in [
-            ("faults", self.faults), ("lies", self.lies), ("crashes", self.crashes), ("cancels", self.cancels),
-        ] where !(0...9).contains(number) {
-            try self.refuse("'--\(name) \(number)' is no number from 0 to 9")
+        var assumptions = Assumptions(plan.assumptions)
+        assumptions.faults = try self.number(self.faults, "--faults") ?? assumptions.faults
+        assumptions.lies = try self.number(self.lies, "--lies") ?? assumptions.lies
+        assumptions.crashes = try self.number(self.crashes, "--crashes") ?? assumptions.crashes
+        assumptions.cancels = try self.number(self.cancels, "--cancels") ?? assumptions.cancels
+        if let text = self.approvals {
+            assumptions.approvals = Set(
+                try text.split(separator: ",").map { word in
+                    guard let answer = ApprovalAnswer(rawValue: String(word)) else {
+                        let known = ApprovalAnswer.allCases.map(\.rawValue).joined(separator: ", ")
+                        try self.refuse("'\(word)' is none of \(known)")
+                    }
+                    return answer
+                }
+            )
+            guard !assumptions.approvals.isEmpty else {
+                try self.refuse("'--approvals' must name at least one answer")
+            }
         }
-        assumptions.faults = self.faults
-        assumptions.lies = self.lies
-        assumptions.crashes = self.crashes
-        assumptions.cancels = self.cancels
+        guard self.memory > 0 else {
+            try self.refuse("'--memory' must be above zero")
+        }
         guard self.maxStates > 0 else {
             try self.refuse("'--max-states' must be above zero")
         }
@@ -153,6 +188,13 @@ struct Verify: AsyncParsableCommand {
             }
         }
         return assumptions
+    }
+
+    private func number(_ number: Int?, _ option: String) throws -> Int? {
+        guard let number, !(0...Int(Luck.limit)).contains(number) else {
+            return number
+        }
+        try self.refuse("'\(option) \(number)' is no number from 0 to \(Luck.limit)")
     }
 
     private func pair(_ text: String, _ option: String, _ plan: Plan) throws -> (name: String, value: String) {

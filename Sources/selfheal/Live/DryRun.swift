@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CurlTransfer
 import Probes
 import RunCore
 import RunPlan
@@ -25,7 +26,8 @@ struct DryRun {
         try DescriptorLimit.raise(forNodes: self.binding.inventory.nodes.count)
         let prober = try SocketProber()
         let client = try SSHClient()
-        let eyes = LiveProbeRunner(prober: prober, client: client)
+        let transfer = CurlTransfer()
+        let eyes = LiveProbeRunner(prober: prober, client: client, transfer: transfer)
         let clock = SystemWallClock()
         var machine = RunMachine(binding: self.binding)
         var inbox: [RunEvent] = [.started(at: clock.now)]
@@ -50,6 +52,7 @@ struct DryRun {
             }
         }
         await client.shutDown()
+        await transfer.shutdown()
         await prober.shutdown()
         let end = walk.end ?? "nothing more would happen"
         let gates = walk.gates.map { "'\($0)'" }.joined(separator: ", ")

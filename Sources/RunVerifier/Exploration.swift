@@ -1,0 +1,81 @@
+// Selfheal
+// SPDX-License-Identifier: Apache-2.0
+
+package import RunVocabulary
+
+/// What was found from some of the beginnings.
+package struct Exploration: Sendable {
+    package enum Ending: String, Hashable, Sendable {
+        case complete
+        /// The search reached the number of states that it may explore.
+        case stateLimit = "state_limit"
+        /// The search reached the memory that it may take.
+        case memoryLimit = "memory_limit"
+    }
+
+    package var states = 0
+    package var transitions = 0
+    /// States of the run itself.
+    package var desks = 0
+    /// States of the cluster.
+    package var worlds = 0
+    package var machineSteps = 0
+    package var bytesPerState = 0
+    package var ending = Ending.complete
+    /// How many states take so much bad luck in all.
+    package var statesByLuck: [Int] = []
+    package var reached: Set<StepName> = []
+    package var outcomes: Set<RunOutcome> = []
+    package var violations: [Property: Trace] = [:]
+
+    init(of explorer: Explorer) {
+        self.states = explorer.store.count
+        self.transitions = explorer.transitions
+        self.desks = explorer.desks.count
+        self.worlds = explorer.worldCount
+        self.machineSteps = explorer.machineSteps
+        self.bytesPerState = explorer.store.bytesPerState
+        switch explorer.ending {
+        case .complete: self.ending = .complete
+        case .stateLimit: self.ending = .stateLimit
+        case .memoryLimit: self.ending = .memoryLimit
+        }
+        self.reached = explorer.reached
+        self.outcomes = Set(explorer.outcomes.keys)
+        for index in 0..<explorer.store.count {
+            let luck = Luck.total(explorer.store.price(at: index))
+            while self.statesByLuck.count <= luck {
+                self.statesByLuck.append(0)
+            }
+            self.statesByLuck[luck] += 1
+        }
+        for (property, violation) in explorer.violations {
+            self.violations[property] = TraceBuilder(explorer).trace(of: violation)
+        }
+    }
+
+    package var isComplete: Bool {
+        self.ending == .complete
+    }
+
+    package mutating func join(_ other: Exploration) {
+        self.states += other.states
+        self.transitions += other.transitions
+        self.desks += other.desks
+        self.worlds += other.worlds
+        self.machineSteps += other.machineSteps
+        self.bytesPerState = max(self.bytesPerState, other.bytesPerState)
+        if self.ending == .complete {
+            self.ending = other.ending
+        }
+        for (luck, count) in other.statesByLuck.enumerated() {
+            while self.statesByLuck.count <= luck {
+                self.statesByLuck.append(0)
+            }
+            self.statesByLuck[luck] += count
+        }
+        self.reached.formUnion(other.reached)
+        self.outcomes.formUnion(other.outcomes)
+        self.violations.merge(other.violations) { mine, theirs in theirs.weight < mine.weight ? theirs : mine }
+    }
+}
