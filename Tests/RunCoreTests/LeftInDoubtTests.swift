@@ -93,8 +93,9 @@ import Testing
     }
 
     @Test func `the reason names three of the hosts that failed, and counts the others`() throws {
-        let action = "run: { targets: \"ensemble + brokers\", command: [x], effect: changes, batch: { size: 5 } }"
-        var run = try Transcript(runbook("  - id: a\n    \(action)"))
+        let action = "run: { targets: all_nodes, command: [x], effect: changes, batch: { size: 5 } }"
+        let five = "  all_nodes: { nodes: [zk1, zk2, zk3, b1, b2] }\n  none:"
+        var run = try Transcript(runbook("  - id: a\n    \(action)").replacing("  none:", with: five))
         try run.start()
         let nodes = run.acts.compactMap(\.target)
         try #require(nodes.count == 5)
