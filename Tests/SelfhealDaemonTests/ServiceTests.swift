@@ -5,7 +5,9 @@ import ClusterWatch
 import Foundation
 import Glibc
 import Notifications
+import RunPlan
 import RunVocabulary
+import SelfhealConfiguration
 import SelfhealEngine
 import TestSupport
 import Testing
