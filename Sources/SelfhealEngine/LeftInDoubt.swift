@@ -3,6 +3,7 @@
 
 package import RunCore
 import RunJournal
+import RunPlan
 import RunPorts
 package import RunVocabulary
 import WorldAdapters
