@@ -94,7 +94,7 @@ struct Explorer: Sendable {
 
     // MARK: Search
 
-    /// - Parameter mayGoOn: asked now and then whether there is memory left.
+    /// Asks `mayGoOn` now and then whether there is memory left.
     mutating func explore(from worlds: [AbstractWorld], while mayGoOn: () -> Bool) {
         let first = self.intern(Desk(self.setting.binding))
         for world in worlds {

@@ -88,7 +88,8 @@ extension VerificationReport {
         } else if exploration.worlds > exploration.desks {
             cure = "the cluster has more states than the run: assume fewer nodes, or say how they begin"
         } else {
-            cure = "the run has more states than the cluster: assume fewer nodes, for each is looked at and acted on in turn"
+            cure =
+                "the run has more states than the cluster: assume fewer nodes, for each is looked at and acted on in turn"
         }
         let shares = exploration.statesByLuck.enumerated().map { "\($1) with \($0)" }.joined(separator: ", ")
         return "\(cure) (states by pieces of bad luck: \(shares))"

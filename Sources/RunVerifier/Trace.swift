@@ -185,7 +185,9 @@ struct TraceReplay {
         self.explorer = explorer
         self.desk = Desk(explorer.setting.binding)
         self.world = world
-        let unwell = explorer.setting.rules.kinds.indices.compactMap { explorer.setting.rules.description(of: $0, in: world) }
+        let unwell = explorer.setting.rules.kinds.indices.compactMap {
+            explorer.setting.rules.description(of: $0, in: world)
+        }
         let text = unwell.isEmpty ? "every node is well" : unwell.joined(separator: "; ")
         self.say("when it begins: \(text)", importance: 5)
     }

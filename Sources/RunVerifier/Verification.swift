@@ -78,9 +78,7 @@ package struct Verification: Sendable {
         self.worlds.count
     }
 
-    /// Goes through every state from a part of the beginnings.
-    ///
-    /// - Parameter mayGoOn: asked now and then whether there is memory left.
+    /// Goes through every state from a part of the beginnings, and asks `mayGoOn` now and then whether there is memory left.
     package func explore(
         part: Int = 0,
         of parts: Int = 1,

@@ -206,7 +206,9 @@ import Testing
         let report = VerificationReport(verification, cut)
         #expect(!report.isProved)
         let words = report.text(of: try Prover.plan(text), took: .seconds(1))
-        #expect(words.contains("the search ended after \(cut.states) states: its memory is used up; --memory allows more"))
+        #expect(
+            words.contains("the search ended after \(cut.states) states: its memory is used up; --memory allows more")
+        )
     }
 
     @Test func `more nodes than a state can hold are refused`() throws {

@@ -45,7 +45,8 @@ import Testing
         Pair(
             name: "a gate, and a notice when it is not granted",
             runbook: "\(gate)\n\(tells)",
-            variables: "#define READY 0\n#define ASKING 1\n#define TELLING 2\n#define DONE 3\n#define FAILED 4\nbyte at;",
+            variables:
+                "#define READY 0\n#define ASKING 1\n#define TELLING 2\n#define DONE 3\n#define FAILED 4\nbyte at;",
             commands: [
                 "at == READY -> at = ASKING", "at == ASKING -> at = DONE", "at == ASKING -> at = TELLING",
                 "at == TELLING -> at = FAILED",

@@ -53,13 +53,15 @@ import Testing
         #expect(try plan(of: silent).assumptions == nil)
     }
 
-    @Test(arguments: [
-        ("{ faults: ❶12❶ }", 106), ("{ faults: ❶many❶ }", 101), ("{ ❶failures❶: 1 }", 102), ("❶[faults]❶", 101),
-        ("{ approvals: ❶perhaps❶ }", 104), ("{ approvals: ❶[]❶ }", 101), ("{ nodes: { ensemble: ❶17❶ } }", 106),
-        ("{ nodes: { ❶ensembel❶: 3 } }", 208), ("{ begin: { ❶disks❶: [up] } }", 208),
-        ("{ begin: { ensemble: [❶dead❶] } }", 104), ("{ begin: { ensemble: ❶[]❶ } }", 101),
-        ("{ begin: { ensemble: [❶behind❶] } }", 650), ("{ begin: { brokers: [up, ❶lost❶] } }", 650),
-    ] as [(String, UInt16)])
+    @Test(
+        arguments: [
+            ("{ faults: ❶12❶ }", 106), ("{ faults: ❶many❶ }", 101), ("{ ❶failures❶: 1 }", 102), ("❶[faults]❶", 101),
+            ("{ approvals: ❶perhaps❶ }", 104), ("{ approvals: ❶[]❶ }", 101), ("{ nodes: { ensemble: ❶17❶ } }", 106),
+            ("{ nodes: { ❶ensembel❶: 3 } }", 208), ("{ begin: { ❶disks❶: [up] } }", 208),
+            ("{ begin: { ensemble: [❶dead❶] } }", 104), ("{ begin: { ensemble: ❶[]❶ } }", 101),
+            ("{ begin: { ensemble: [❶behind❶] } }", 650), ("{ begin: { brokers: [up, ❶lost❶] } }", 650),
+        ] as [(String, UInt16)]
+    )
     func `a wrong assumption is refused where it stands`(assume: String, code: UInt16) {
         let source = MarkedSource(Self.runbook(assume))
         let diagnostics = compile(source).diagnostics

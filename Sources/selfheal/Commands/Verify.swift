@@ -132,7 +132,9 @@ struct Verify: AsyncParsableCommand {
             return 0
         }
         let words = line.prefix { $0 != 0 }.split(separator: CChar(UInt8(ascii: " ")))
-        let pages = words.dropFirst().first.flatMap { Int(String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self)) }
+        let pages = words.dropFirst().first.flatMap {
+            Int(String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self))
+        }
         return (pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) >> 20
     }
 
