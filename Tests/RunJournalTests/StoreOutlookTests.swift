@@ -30,7 +30,7 @@ import Testing
         try await store.createRun(.sample("r2", state: "succeeded", outcome: "succeeded"))
         let outlook = await StoreOutlook.of(folder: temporary.folder)
         #expect(outlook.engine == getpid())
-        #expect(outlook.state == .there(schema: 1, runs: 2, unfinished: 1))
+        #expect(outlook.state == .there(schema: 2, runs: 2, unfinished: 1))
         await store.close()
         #expect(await StoreOutlook.of(folder: temporary.folder).engine == nil)
     }

@@ -25,7 +25,7 @@ struct MarkFilter: Sendable {
     private static let hashBits = 14
 
     private static func hash(_ bytes: UInt32) -> Int {
-        Int(bytes &* 0x9E37_79B1 >> (32 - UInt32(self.hashBits)))
+        Int((bytes &* 0x9E37_79B1) >> (32 - UInt32(self.hashBits)))
     }
 
     func mayHold(_ words: [ShellWord]) -> Bool {
