@@ -59,7 +59,9 @@ package struct ScenarioFields {
 
     /// Whether a key that nobody knows was probably meant for this one, which is said of it by `finish`: one mistake, one message.
     package func isMisspelt(_ key: String) -> Bool {
-        self.pairs.contains { !self.known.contains($0.key.text) && DidYouMean.slip(for: $0.key.text, among: [key]) != nil }
+        self.pairs.contains {
+            !self.known.contains($0.key.text) && DidYouMean.slip(for: $0.key.text, among: [key]) != nil
+        }
     }
 
     package func finish() {

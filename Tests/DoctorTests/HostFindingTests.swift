@@ -40,7 +40,9 @@ import Testing
 
     @Test func `what comes before the place where it stopped is fine, and of the rest nothing is said`() {
         let message = "zk1 (10.0.0.1:22) presented another host key; compare with its console"
-        let host = HostFinding(HostFacts(node: "zk1", visit: .stopped(at: .key, passed: HostCheck.key.earlier, says: message)))
+        let host = HostFinding(
+            HostFacts(node: "zk1", visit: .stopped(at: .key, passed: HostCheck.key.earlier, says: message))
+        )
         #expect(host.marks[.name]?.word == "ok" && host.marks[.tcp]?.word == "ok")
         #expect(host.marks[.key]?.grade == .wrong)
         #expect(host.marks[.login] == nil && host.marks[.clock] == nil)

@@ -107,7 +107,8 @@ import Testing
 
     @Test func `a node that a parameter names and that is not there is an error as well`() throws {
         let look = "  - id: look\n    probe: { targets: all, tcp: { port: app } }"
-        let targets = "all: { nodes: [\"${{ parameters.host }}\"] }\nparameters: { host: { type: string, default: n9 } }"
+        let targets =
+            "all: { nodes: [\"${{ parameters.host }}\"] }\nparameters: { host: { type: string, default: n9 } }"
         let misfits = try self.misfits(look, targets: targets)
         #expect(misfits.map(\.message).first == "'all' names the node 'n9', which is not there")
         #expect(misfits.first?.isWarning == false)
