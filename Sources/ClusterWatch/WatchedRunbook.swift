@@ -50,9 +50,10 @@ package struct WatchedRunbook: Hashable, Sendable {
                 continue
             }
             guard let text = alert.label(pair.value) else {
-                guard values[pair.name] != nil else {
+                guard let value = values[pair.name] ?? parameter.defaultValue else {
                     throw MissingLabel(text: "it has no label '\(pair.value)', which says what '\(pair.name)' is")
                 }
+                values[pair.name] = value
                 continue
             }
             guard let fact = ParameterText.fact(text, of: parameter.kind) else {

@@ -225,8 +225,16 @@ struct RunContext: Hashable, Sendable {
     }
 
     /// The nodes that it names, by itself or by a parameter, and the inventory does not have.
+    ///
+    /// What a parameter without a value would name cannot be told yet.
     func unknownNodes(selectedBy name: String) -> [NodeName] {
-        self.selection(name).filter { self.binding.inventory[$0] == nil }
+        guard let selection = self.plan.selections.first(where: { $0.name == name }) else {
+            return []
+        }
+        let isOpen = (selection.computedNodes ?? []).contains { self.text(of: $0).hasPrefix("(unknown: ") }
+        return self.selection(name).filter { node in
+            self.binding.inventory[node] == nil && (!isOpen || selection.nodes?.contains(node) ?? false)
+        }
     }
 
     /// With the nodes that it names and the inventory does not have.

@@ -15,8 +15,8 @@ extension RunbookCompiler {
         }
         let graph = StateGraph(count: states.count) { states[$0].destinations() }
         let reached = graph.reachable(from: 0)
-        // Where a step leads that could not be read, nobody knows.
-        let isWhole = !steps.contains { $0.mayLeadAnywhere }
+        // Where a step leads that could not be read, or that names a step like none there is, nobody knows.
+        let isWhole = !self.hasLostJump && !steps.contains { $0.mayLeadAnywhere }
         let twins = Self.twins(among: steps)
         for index in states.indices.dropFirst() where isWhole && !reached.contains(index) {
             // One message for the first of a row: the others are unreachable because of it.

@@ -44,11 +44,14 @@ extension RunbookCompiler {
         )
         var states: [PlanState] = []
         states.reserveCapacity(steps.count)
+        let hadLostJump = self.hasLostJump
+        self.hasLostJump = false
         for index in steps.indices {
             scope.current = index
             states.append(self.state(steps[index], &scope))
         }
         self.checkFlow(&states, steps)
+        self.hasLostJump = hadLostJump
         self.regions[id.index].states = states
         return id
     }
@@ -125,6 +128,7 @@ extension RunbookCompiler {
         }
         // Looking for the nearest name a thousand times would make a broken file slow.
         guard self.diagnostics.count < Self.diagnosticLimit else {
+            self.hasLostJump = true
             return scope.following
         }
         let known = scope.indices.keys.filter { !$0.isEmpty }.sorted()
@@ -136,6 +140,7 @@ extension RunbookCompiler {
                 .unknownStep(step.value, at: step.span, known: known, elsewhere: isElsewhere ? scope.role : nil)
             )
         }
+        self.hasLostJump = self.hasLostJump || near == nil
         // What is probably meant is taken to be reached, so that one slip is one message.
         return near.flatMap { $0 > scope.current ? .state($0) : nil } ?? scope.following
     }

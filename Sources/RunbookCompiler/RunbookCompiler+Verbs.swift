@@ -373,8 +373,9 @@ extension RunbookCompiler {
                 self.report(.notAList(other, at: span))
             }
         }
-        // Without its name, every use of the element would look like a mistake.
-        guard let name = syntax.name?.value else {
+        // Without its name, every use of the element would look like a mistake, and with one that swallowed the line of
+        // 'in' as well.
+        guard let name = syntax.name?.value, syntax.elements != nil || Naming.isName(name) else {
             return nil
         }
         var inner = scope.types

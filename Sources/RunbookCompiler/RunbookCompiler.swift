@@ -28,6 +28,8 @@ package struct RunbookCompiler {
     let secretNames: Set<String>
     /// Whether what is being compiled is sent and never shown.
     var isSending = false
+    /// Whether a jump in the list of steps that is being compiled names a step like none there is, which has been reported.
+    var hasLostJump = false
     /// What the runbooks lock that are called.
     var calledLocks: [PlanLock] = []
     /// What each step can see, when an editor wants to know.

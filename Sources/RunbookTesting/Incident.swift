@@ -40,15 +40,20 @@ extension Incident.Account {
         self.result.harms.isEmpty
     }
 
-    /// What was sent, alike together: `restart zookeeper to zk1, zk2`.
+    /// What was sent, alike together: `restart zookeeper on zk1, zk2 (2 at once)`.
     package var acts: [String] {
         var order: [String] = []
         var nodes: [String: [String]] = [:]
-        for case .sent(_, let node, let command) in self.result.moments.map(\.what) {
+        var together: [String: [Instant: Int]] = [:]
+        for moment in self.result.moments {
+            guard case .sent(_, let node, let command) = moment.what else {
+                continue
+            }
             if nodes[command] == nil {
                 order.append(command)
             }
             nodes[command, default: []].append(node?.text ?? "the engine")
+            together[command, default: [:]][moment.at, default: 0] += 1
         }
         return order.map { command in
             var counts: [(node: String, times: Int)] = []
@@ -60,7 +65,8 @@ extension Incident.Account {
                 }
             }
             let names = counts.map { $0.times == 1 ? $0.node : "\($0.node) ×\($0.times)" }
-            return "\(command) on \(names.joined(separator: ", "))"
+            let most = together[command]?.values.max() ?? 0
+            return "\(command) on \(names.joined(separator: ", "))" + (most > 1 ? " (\(most) at once)" : "")
         }
     }
 

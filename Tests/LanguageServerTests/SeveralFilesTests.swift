@@ -75,7 +75,7 @@ import Testing
         ("scenario: quiet\ncluster: { zookeeper: 3 }\n", "scenario"), ("cluster: { nodes: [] }\n", "selfheal"),
         ("# yaml-language-server: $schema=../schemas/scenario.schema.json\ncluster:\n", "scenario"),
         ("cluster: {}\nscenario: late\n", "scenario"), ("title: a\ntests: a.yaml\ncases: []\n", "test"),
-        ("# yaml-language-server: $schema=../schemas/test.schema.json\n", "test"),
+        ("# yaml-language-server: $schema=../schemas/test.schema.json\ntitle: a\n", "test"),
     ])
     func `a configuration, a scenario and tests are checked as what they are`(text: String, kind: String) throws {
         var client = try Self.client()

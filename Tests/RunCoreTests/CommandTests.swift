@@ -413,7 +413,7 @@ import Testing
         var run = try self.batch("size: 1, max_failures: 1")
         try run.start()
         #expect(try run.carryOut(.exited(status: 1)) == ["act start zookeeper on zk2"])
-        #expect(try run.carryOut(.exited(status: 2)) == ["finish failed: zk2: exit status 2"])
+        #expect(try run.carryOut(.exited(status: 2)) == ["finish failed: zk1: exit status 1; zk2: exit status 2"])
         run = try self.batch("size: 1, max_failures: 34%")
         try run.start()
         try run.carryOut(.exited(status: 1))

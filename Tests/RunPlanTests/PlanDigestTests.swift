@@ -50,7 +50,7 @@ import Testing
     // Method: change one word at a time, each with a meaning.
     @Test(
         arguments: [
-            ("default: gentle", "default: hard"), ("default: 2m", "default: 3m"), ("role: zookeeper", "role: kafka"),
+            ("default: gentle", "default: hard"), ("default: 2m", "default: 3m"), ("role: host", "role: disk"),
             ("nodes: [zk1, zk2]", "nodes: [zk1]"), ("for: 30s", "for: 31s"), ("limit: 2 per", "limit: 3 per"),
             ("autonomy: automatic", "autonomy: observe"), ("mass_failure: true", "mass_failure: false"),
             ("fresh: 5s", "fresh: 6s"), ("deadline: 90m", "deadline: 91m"), ("wait: 5m }]", "wait: 6m }]"),

@@ -31,7 +31,7 @@ let everything = """
       folder: { type: string }
     targets:
       ensemble: { role: zookeeper, datacenter: "${{ parameters.folder }}" }
-      some: { nodes: [zk1, zk2] }
+      some: { role: host, nodes: [zk1, zk2] }
     triggers:
       - condition: size(ensemble.filter(n, n.serving)) < quorum(ensemble)
         for: 30s

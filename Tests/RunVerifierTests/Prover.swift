@@ -15,6 +15,8 @@ struct Prover {
     }
 
     var nodes: [String: Int] = [:]
+    /// What is said of parameters; the others have their defaults.
+    var parameters: [String: Fact] = [:]
     var assumptions: Assumptions
 
     init(
@@ -58,7 +60,8 @@ struct Prover {
     func verification(of plan: Plan) throws -> Verification {
         var parameters: [String: Fact] = [:]
         for parameter in plan.parameters {
-            parameters[parameter.name] = parameter.defaultValue ?? .string("zk1")
+            parameters[parameter.name] =
+                self.parameters[parameter.name] ?? parameter.defaultValue ?? .string("zk1")
         }
         let inventory = PretendInventory.make(for: plan, parameters: parameters, counts: self.nodes)
         return try Verification(plan, parameters: parameters, inventory: inventory, assumptions: self.assumptions)

@@ -123,7 +123,7 @@ import Testing
               - possible: { ends: succeeded }
             steps:
               - id: ask
-                approve: { message: Go on?, from: [role:sre], needed: 1, timeout: 5m }
+                approve: { message: Go on?, from: [role:sre], needed: 1, timeout: 5m, on_timeout: refused }
             """
         var prover = Prover()
         #expect(try prover.report(on: text).violated.contains("a person is told when it gives up"))
@@ -140,7 +140,7 @@ import Testing
             runbook: gate
             assume: { faults: 0, lies: 2, cancels: 1, approvals: denied }
             steps:
-              - { id: ask, approve: { message: Go on?, from: [role:sre], needed: 1, timeout: 5m } }
+              - { id: ask, approve: { message: Go on?, from: [role:sre], needed: 1, timeout: 5m, on_timeout: refused } }
             """
         let plan = try Prover.plan(text)
         var assumptions = Assumptions(plan.assumptions)

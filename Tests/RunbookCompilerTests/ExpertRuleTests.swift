@@ -198,14 +198,14 @@ import Testing
         #expect(found.first?.span == source["❶"])
     }
 
-    @Test(arguments: ["440", "RB0449", "RB0201", "rules"])
+    @Test(arguments: ["440", "RB0499", "RB0201", "rules"])
     func `a silence of a code that is none, or that is an error, is told at the code`(word: String) {
         let source = MarkedSource(Self.stop("    # selfheal: allow ❶\(word)❶ because of it\n", ""))
         let found = compile(source).diagnostics
         #expect(found.map(\.code.number) == [458, 440], "\(found)")
         #expect(found.first?.span == source["❶"])
         // A number that nobody gave is probably a slip; an error is none.
-        #expect((found.first?.slip != nil) == (word == "RB0449"), "\(found)")
+        #expect((found.first?.slip != nil) == (word == "RB0499"), "\(found)")
     }
 
     @Test func `a silence of what is not there is told`() {

@@ -227,6 +227,51 @@ import Testing
         )
     }
 
+    // Goal: one slip is one message: what a lost jump should have led to is not told as well.
+    @Test func `where a jump is to a step like none there is, nobody knows what is reached`() {
+        let text = runbook(
+            """
+              - id: route
+                choose:
+                  - { when: size(ensemble) > 3, next: ❶zigzag❶ }
+                  - otherwise: done
+                  - if_unknown: done
+              - id: rest
+                pause: 5s
+                next: done
+              - id: island
+                pause: 5s
+            """
+        )
+        expectProblems([201], in: text)
+        // In another list of steps it counts for nothing.
+        let loop = """
+              - id: each
+                for_each: { as: node, in: ensemble }
+                steps:
+                  - { id: inner, pause: 5s, next: ❶zigzag❶ }
+                next: done
+              - id: ❷island❷
+                pause: 5s
+            """
+        expectProblems([201, 203], in: runbook(loop))
+    }
+
+    @Test func `a variable that swallowed the list is told as itself, and not at each of its uses`() {
+        let text = runbook(
+            """
+              - id: each
+                for_each:
+                  ❶as: node❶
+                    ensemble.filter(n, n.serving)
+                steps:
+                  - { id: inner, probe: { targets: "[node]", tcp: { port: client } } }
+            """
+        )
+        let found = compile(MarkedSource(text)).diagnostics
+        #expect(found.map(\.code.number) == [103, 108], "\(found)")
+    }
+
     @Test func `a finish that may be skipped leads on`() throws {
         _ = try plan(
             of: runbook(

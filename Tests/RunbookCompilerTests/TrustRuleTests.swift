@@ -15,6 +15,7 @@ import Testing
             """
               - id: ❷restart_broker❷
                 run: { targets: "[brokers[0]]", service: kafka, do: restart }
+                require: size(ensemble.filter(n, n.serving)) >= quorum(ensemble)
                 timeout: 10m
                 max_visits: 3
               - id: it_is_back

@@ -57,7 +57,11 @@ import Testing
                 try #require(incident.unguarded.result.toll), try #require(incident.guarded.result.toll)
             )
             #expect(incident.guarded.isHarmless, "\(incident.guarded.costs)")
-            #expect(ours.mostOffline <= theirs.mostOffline)
+            // Data counts first: brokers that are stopped so that they do not write into a tree that is being rebuilt are
+            // offline for a while, and that is no worse than a tree that is forked under brokers that run.
+            if incident.unguarded.isHarmless {
+                #expect(ours.mostOffline <= theirs.mostOffline)
+            }
             #expect(ours.leaderless <= theirs.leaderless || !ours.endsLeaderless)
             #expect(
                 incident.guarded.acts != incident.unguarded.acts || incident.guarded.ending != incident.unguarded.ending
@@ -74,8 +78,16 @@ import Testing
         #expect(costly.count >= 8, "\(costly)")
     }
 
-    @Test func `the table fits a terminal, and tells of every incident`() throws {
+    @Test(arguments: ["seed_cascade_timeline", "wikimedia_2016_restart_of_all"])
+    func `what is sent at once is told from what is sent one after the other`(name: String) throws {
+        let incident = try Self.incident(name)
+        #expect(incident.unguarded.acts.contains { $0.hasSuffix(" (3 at once)") }, "\(incident.unguarded.acts)")
+        #expect(!incident.guarded.acts.contains { $0.contains("at once") }, "\(incident.guarded.acts)")
+    }
+
+    @Test func `the table fits a terminal, tells of every incident, and is the one in the documentation`() throws {
         let table = Incident.table(try Self.names.map { try Self.incident($0) })
+        #expect(try Tried.text("docs/incidents.md").contains(table), "\(table)")
         #expect(table.split(separator: "\n").allSatisfy { $0.count <= 124 }, "\(table)")
         for name in Self.names {
             #expect(table.contains(name.prefix(30)), "\(name)")

@@ -21,6 +21,7 @@ import Testing
             ("parameter", "parameters: { p: { ?, type: string } }"), ("selection", "targets: { t: { ?, role: r } }"),
             ("trigger", "triggers: [{ ?, condition: c }]"), ("waiting_lock", "locks: [{ ?, name: n }]"),
             ("property", "properties: [{ ?, possible: { ends: failed } }]"),
+            ("assume", "assume: { ? }"),
             ("never", "properties: [{ never: { ?, step: a, unless: c } }]"),
             ("before", "properties: [{ before: { ?, first: a, then: b } }]"),
             ("at_most", "properties: [{ at_most: { ?, down_by_us: 1, of: t } }]"),

@@ -159,6 +159,13 @@ final class Service: Sendable {
         self.port = words.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
 
+    private var hasRunsUnderWay: Bool {
+        self.journal.lines.withLock { lines in
+            lines.count { ["run_began", "run_resumed"].contains($0.event) }
+                > lines.count { ["run_ended", "run_stopped"].contains($0.event) }
+        }
+    }
+
     /// Waits for an entry of this kind.
     func logs(_ event: String) async throws -> String {
         try await Self.wait("logs \(event)") {
@@ -179,7 +186,9 @@ final class Service: Sendable {
         throw NotHappened(description: "it never was so that it \(what)")
     }
 
-    func stop() async {
+    /// Ends the daemon when every run that began has ended: a real one is ended by a signal, which no command in flight hears of.
+    func stop() async throws {
+        _ = try await Self.wait("has ended its runs") { self.hasRunsUnderWay ? nil : true }
         self.task.cancel()
         _ = await self.task.result
         await self.engine.close()

@@ -39,7 +39,7 @@ import Testing
         let strange = #"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Other"}}]}"#
         #expect(try await RawClient.post(port: service.port, "/alertmanager", strange).status == 200)
         try await Self.wait(for: ["a", "b"], in: folder)
-        await service.stop()
+        try await service.stop()
         #expect(Service.ledger(folder) == ["a", "b"])
         try FileManager.default.removeItem(atPath: folder)
     }
@@ -63,7 +63,7 @@ import Testing
             try await Self.wait(for: ["a", "b", "c"], in: folder)
             let answer = try await RawClient.post(port: service.port, "/alertmanager", Self.message(["a", "b", "c"]))
             #expect(answer.text == "taken: 0, known: 3, over: 0\n")
-            await service.stop()
+            try await service.stop()
         }
         #expect(Service.ledger(folder) == ["a", "b", "c"])
         try FileManager.default.removeItem(atPath: folder)
@@ -84,7 +84,7 @@ import Testing
         #expect(try await post("/webhooks/told", right) == 200)
         #expect(try await post("/webhooks/told", right) == 200)
         try await Self.wait(for: ["w"], in: folder)
-        await service.stop()
+        try await service.stop()
         try FileManager.default.removeItem(atPath: folder)
     }
 
@@ -108,7 +108,7 @@ import Testing
         #expect(try await post(now, signing: body).text == "taken: 0, known: 1, over: 0\n")
         #expect(try await RawClient.post(port: service.port, "/webhooks/signed", body).status == 401)
         try await Self.wait(for: ["s"], in: folder)
-        await service.stop()
+        try await service.stop()
         try FileManager.default.removeItem(atPath: folder)
     }
 
@@ -126,7 +126,7 @@ import Testing
         #expect(try await RawClient.get(port: port, "/health").status == 200)
         let metrics = try await RawClient.get(port: port, "/metrics").text
         #expect(metrics.contains("selfheal_alerts_total{result=\"refused\"} 2\n"))
-        await service.stop()
+        try await service.stop()
         try FileManager.default.removeItem(atPath: folder)
     }
 
@@ -155,7 +155,7 @@ import Testing
             #expect(metrics.contains(line), "\(line) is not in\n\(metrics)")
         }
         #expect(try Self.promtool(metrics) == "")
-        await service.stop()
+        try await service.stop()
         try FileManager.default.removeItem(atPath: folder)
     }
 
@@ -191,7 +191,7 @@ import Testing
         // It is another runbook, so the same alert is new to it.
         _ = try await RawClient.post(port: service.port, "/alertmanager", Self.message(["a"]))
         try await Self.wait(for: ["a", "a"], in: folder)
-        await service.stop()
+        try await service.stop()
         try FileManager.default.removeItem(atPath: folder)
     }
 
@@ -202,7 +202,7 @@ import Testing
             (try Service.configuration("\(folder)/elsewhere"), [try Service.runbook(folder)])
         }
         #expect(try await service.logs("configuration_kept").contains("takes a restart"))
-        await service.stop()
+        try await service.stop()
         try FileManager.default.removeItem(atPath: folder)
     }
 
