@@ -172,8 +172,8 @@ import Testing
         try input.fileHandleForWriting.write(contentsOf: Data(page.utf8))
         try input.fileHandleForWriting.close()
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
-        tool.waitUntilExit()
-        return tool.terminationStatus == 0 ? "" : String(decoding: text, as: UTF8.self)
+        // It is silent when nothing is wrong. Its end is not waited for: who runs commands in this process hears of it before Foundation does.
+        return String(decoding: text, as: UTF8.self)
     }
 
     @Test func `a good change is live without a restart, and a bad one changes nothing and is told`() async throws {
