@@ -15,10 +15,8 @@ internal import CLibssh
         case failed
     }
 
-    /// How often one turn may read from the socket before other hosts get theirs.
+    /// How often one turn may read from the socket, 4 kB each, before other hosts get theirs.
     private static let readsPerTurn = 64
-    /// As much as libssh takes with one read.
-    private static let readSize: UInt64 = 4_096
 
     private let session: ssh_session
     private let event: ssh_event
@@ -26,8 +24,6 @@ internal import CLibssh
     /// so long must the callbacks that it points to.
     private let callbacks: UnsafeMutablePointer<ssh_channel_callbacks_struct>
     private let counter: UnsafeMutablePointer<ssh_counter_struct>
-    /// What has come over the socket, encrypted.
-    private let traffic: UnsafeMutablePointer<ssh_counter_struct>
     private let socket: ClientSocket
     private var isInEvent = false
     private var agentDesk: AgentDesk?
@@ -56,15 +52,13 @@ internal import CLibssh
         self.socket = socket
         unsafe self.callbacks = .allocate(capacity: 1)
         unsafe self.counter = .allocate(capacity: 1)
-        unsafe self.traffic = .allocate(capacity: 1)
         unsafe self.callbacks.initialize(to: ssh_channel_callbacks_struct())
         // What the macro `ssh_callbacks_init` does.
         unsafe self.callbacks.pointee.size = MemoryLayout<ssh_channel_callbacks_struct>.size
         unsafe self.callbacks.pointee.userdata = Unmanaged.passUnretained(self).toOpaque()
         unsafe Callbacks.install(in: self.callbacks)
         unsafe self.counter.initialize(to: ssh_counter_struct())
-        unsafe self.traffic.initialize(to: ssh_counter_struct())
-        unsafe ssh_set_counters(session, self.traffic, self.counter)
+        unsafe ssh_set_counters(session, nil, self.counter)
         unsafe ssh_set_blocking(session, 0)
     }
 
@@ -75,7 +69,6 @@ internal import CLibssh
         unsafe ssh_free(self.session)
         unsafe self.callbacks.deallocate()
         unsafe self.counter.deallocate()
-        unsafe self.traffic.deallocate()
     }
 
     private func leaveEvent() {
@@ -193,11 +186,8 @@ internal import CLibssh
     /// status still unread and the socket readable for ever.
     func exchange() {
         for _ in 0..<Self.readsPerTurn {
-            let taken = unsafe self.traffic.pointee.in_bytes
             self.socket.acknowledgeQuickly()
             guard unsafe ssh_event_dopoll(self.event, 0) == SSH_OK, self.isAlive else { return }
-            // A read that brought less has emptied the socket, and whatever comes later wakes us again.
-            guard unsafe self.traffic.pointee.in_bytes &- taken >= Self.readSize else { return }
         }
     }
 

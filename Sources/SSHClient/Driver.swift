@@ -11,7 +11,6 @@ final class Driver {
     let mailbox: Mailbox
     var poller: Poller
     private let preparations: PreparationRoom
-    private let executor: DriverExecutor
 
     private struct Registration {
         let sleeper: any Sleeper
@@ -34,14 +33,8 @@ final class Driver {
     private var sessionsToRevisit: [Session] = []
     private var isEnding = false
 
-    init(
-        _ configuration: SSHClient.Configuration,
-        _ mailbox: Mailbox,
-        _ executor: DriverExecutor,
-        _ poller: consuming Poller
-    ) {
+    init(_ configuration: SSHClient.Configuration, _ mailbox: Mailbox, _ poller: consuming Poller) {
         self.configuration = configuration
-        self.executor = executor
         self.mailbox = mailbox
         self.poller = poller
         self.preparations = PreparationRoom(mailbox: mailbox)
@@ -53,64 +46,40 @@ final class Driver {
         while !self.isEnding {
             let revisits = self.sessionsToRevisit
             self.sessionsToRevisit = []
-            let ready: [UInt64]
-            if self.mailbox.mayRest(), revisits.isEmpty {
-                LibraryGate.leave()
-                ready = self.poller.wait(until: self.deadlines.earliest)
-                LibraryGate.enter()
-            } else {
-                ready = self.poller.look()
-            }
+            let deadline = revisits.isEmpty ? self.deadlines.earliest : BootTime(nanoseconds: 0)
+            LibraryGate.leave()
+            let ready = self.poller.wait(until: deadline)
+            LibraryGate.enter()
             for tag in ready {
                 if tag == Self.mailboxTag {
-                    self.mailbox.hearBell()
+                    self.readMail()
                 } else {
                     // Already gone if an earlier event of this batch ended it.
                     self.sessions[tag]?.isReady()
                     self.tunnels[tag]?.isReady()
                 }
             }
-            self.readMail()
             for session in revisits {
                 self.settleLater(session)
             }
             self.wakeSleepers()
             self.settleAll()
-            self.readMailAgain()
         }
-        for case .work(let job) in self.mailbox.ended() {
-            self.executor.carryOut(elsewhere: job)
-        }
+        self.mailbox.ended()
     }
-
-    /// What tasks on this thread have to say to results that have just come: most of them send their next command.
-    private func readMailAgain() {
-        for _ in 0..<Self.mailRoundsPerTurn {
-            guard !self.isEnding, self.readMail() else { return }
-            self.settleAll()
-        }
-    }
-
-    /// How often one turn reads the mail again before hosts get theirs.
-    private static let mailRoundsPerTurn = 4
 
     // MARK: Mail
 
-    /// - Returns: whether there was any.
-    @discardableResult
-    private func readMail() -> Bool {
-        let letters = self.mailbox.takeAll()
-        for letter in letters {
+    private func readMail() {
+        for letter in self.mailbox.takeAll() {
             switch letter {
             case .run(let request): self.accept(request)
             case .cancel(let ticket): self.cancel(ticket)
             case .signed(let session, let answer): self.sessions[session]?.agentAnswered(answer)
             case .prepared(let host, let result): self.pools[host]?.prepared(result)
-            case .work(let job): self.executor.carryOut(job)
             case .shutDown: self.shutDown()
             }
         }
-        return !letters.isEmpty
     }
 
     private func accept(_ request: CommandRequest) {

@@ -12,8 +12,6 @@ enum Letter: Sendable {
     case prepared(SSHHost, Result<PreparedHost, SSHError>)
     /// What an agent answered to the connection of that number.
     case signed(UInt64, Result<[UInt8], SSHAgent.Failure>)
-    /// A piece of a task that prefers the driver's thread.
-    case work(UnownedJob)
     case shutDown
 }
 
@@ -22,12 +20,9 @@ enum Letter: Sendable {
 /// Commands in it are limited by ``SSHClient/Configuration/commandLimit``; of the other letters there can be no
 /// more than one for each command or host.
 final class Mailbox: Sendable {
-    fileprivate struct State {
+    private struct State {
         var letters: [Letter] = []
         var isClosed = false
-        /// Whether the driver will look into the box before it sleeps again; then nobody has to ring.
-        var isAwake = false
-        var isRung = false
         var unfinishedCommands = 0
         /// Resumed once the driver has let go of everything.
         var awaitingEnd: [CheckedContinuation<Void, Never>] = []
@@ -38,11 +33,6 @@ final class Mailbox: Sendable {
     enum Refusal {
         case full
         case closed
-    }
-
-    private enum Entry {
-        case taken(mustRing: Bool)
-        case refused(Refusal)
     }
 
     private let state = Mutex(State())
@@ -58,41 +48,41 @@ final class Mailbox: Sendable {
     var descriptor: CInt { self.event.number }
 
     func submit(_ request: CommandRequest, limit: Int) -> Refusal? {
-        let entry: Entry = self.state.withLock { state in
-            guard !state.isClosed else { return .refused(.closed) }
-            guard state.unfinishedCommands < limit else { return .refused(.full) }
+        let refusal: Refusal? = self.state.withLock { state in
+            guard !state.isClosed else { return .closed }
+            guard state.unfinishedCommands < limit else { return .full }
             state.unfinishedCommands += 1
-            return .taken(mustRing: state.put(.run(request)))
-        }
-        switch entry {
-        case .refused(let refusal): return refusal
-        case .taken(let mustRing):
-            self.ring(mustRing)
+            state.letters.append(.run(request))
             return nil
         }
+        if refusal == nil {
+            self.ring()
+        }
+        return refusal
     }
 
     func post(_ letter: Letter) {
-        self.ring(self.state.withLock { $0.isClosed ? false : $0.put(letter) })
-    }
-
-    /// Has the driver's thread carry out a piece of a task.
-    ///
-    /// - Returns: whether it will; it does so until it ends, even when nothing else is accepted any more.
-    func post(_ job: UnownedJob) -> Bool {
-        let mustRing: Bool? = self.state.withLock { $0.hasEnded ? nil : $0.put(.work(job)) }
-        self.ring(mustRing ?? false)
-        return mustRing != nil
+        let isOpen = self.state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.letters.append(letter)
+            return true
+        }
+        if isOpen {
+            self.ring()
+        }
     }
 
     /// Asks the driver to end; nothing is accepted any more.
     func close() {
-        let mustRing = self.state.withLock { state in
+        let isFirst = self.state.withLock { state in
             guard !state.isClosed else { return false }
             state.isClosed = true
-            return state.put(.shutDown)
+            state.letters.append(.shutDown)
+            return true
         }
-        self.ring(mustRing)
+        if isFirst {
+            self.ring()
+        }
     }
 
     func waitForEnd() async {
@@ -113,27 +103,13 @@ final class Mailbox: Sendable {
 
     // What follows is for the driver.
 
-    /// What has come since; from now on nobody rings, until ``mayRest()`` is asked.
     func takeAll() -> [Letter] {
-        self.state.withLock { state in
-            state.isAwake = true
-            state.isRung = false
-            defer { state.letters = [] }
-            return state.letters
-        }
-    }
-
-    /// Has the bell fall silent; the letters of whoever rang are in the box.
-    func hearBell() {
         var rings: UInt64 = 0
         unsafe read(self.event.number, &rings, MemoryLayout<UInt64>.size)
-    }
-
-    /// Whether the box is empty: whoever puts something in from now on will ring.
-    func mayRest() -> Bool {
-        self.state.withLock { state in
-            state.isAwake = !state.letters.isEmpty
-            return !state.isAwake
+        return self.state.withLock { state in
+            let letters = state.letters
+            state.letters.removeAll(keepingCapacity: true)
+            return letters
         }
     }
 
@@ -145,35 +121,19 @@ final class Mailbox: Sendable {
         self.state.withLock { change(&$0.counters) }
     }
 
-    /// - Returns: what came too late to be read.
-    func ended() -> [Letter] {
-        let (waiting, unread) = self.state.withLock { state in
+    func ended() {
+        let waiting = self.state.withLock { state in
             state.hasEnded = true
-            defer {
-                state.awaitingEnd = []
-                state.letters = []
-            }
-            return (state.awaitingEnd, state.letters)
+            defer { state.awaitingEnd = [] }
+            return state.awaitingEnd
         }
         for continuation in waiting {
             continuation.resume()
         }
-        return unread
     }
 
-    private func ring(_ isNeeded: Bool) {
-        guard isNeeded else { return }
+    private func ring() {
         var one: UInt64 = 1
         unsafe write(self.event.number, &one, MemoryLayout<UInt64>.size)
-    }
-}
-
-extension Mailbox.State {
-    /// - Returns: whether the driver sleeps, and nobody has rung yet.
-    fileprivate mutating func put(_ letter: Letter) -> Bool {
-        self.letters.append(letter)
-        guard !self.isAwake, !self.isRung else { return false }
-        self.isRung = true
-        return true
     }
 }

@@ -67,16 +67,7 @@ struct OwnedDescriptor: ~Copyable, Sendable {
     /// Sleeps until something is ready or `deadline` has passed, and returns the tags of what is ready.
     mutating func wait(until deadline: BootTime?) -> [UInt64] {
         self.arm(deadline)
-        return self.take(withinMilliseconds: -1)
-    }
-
-    /// The tags of what is ready, without any wait.
-    mutating func look() -> [UInt64] {
-        self.take(withinMilliseconds: 0)
-    }
-
-    private mutating func take(withinMilliseconds limit: CInt) -> [UInt64] {
-        let count = unsafe epoll_wait(self.epoll.number, &self.events, CInt(Self.batchLimit), limit)
+        let count = unsafe epoll_wait(self.epoll.number, &self.events, CInt(Self.batchLimit), -1)
         // An interrupted wait brings nothing; the caller comes back.
         guard count > 0 else { return [] }
         var tags: [UInt64] = []

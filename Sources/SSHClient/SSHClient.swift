@@ -39,12 +39,6 @@ package final class SSHClient: Sendable {
 
     private let configuration: Configuration
     private let mailbox: Mailbox
-    private let driverExecutor: DriverExecutor
-
-    /// Runs tasks on the thread that drives the connections, so that a result and the next command pass no other.
-    ///
-    /// Whatever runs there must be quick and must not block: every host waits for it.
-    package var executor: any TaskExecutor { self.driverExecutor }
 
     /// Starts the driver's thread.
     package init(_ configuration: Configuration = Configuration()) throws(SSHError) {
@@ -54,8 +48,6 @@ package final class SSHClient: Sendable {
         LibraryGate.prepare()
         self.configuration = configuration
         self.mailbox = mailbox
-        let executor = DriverExecutor(mailbox)
-        self.driverExecutor = executor
         let start = Mutex<Poller?>(poller)
         guard
             BackgroundThread.start(
@@ -64,7 +56,7 @@ package final class SSHClient: Sendable {
                     if let poller = start.withLock({ $0.take() }) {
                         // The driver's beginning and end are inside, too; it leaves the gate itself while it waits.
                         LibraryGate.enter()
-                        Driver(configuration, mailbox, executor, poller).run()
+                        Driver(configuration, mailbox, poller).run()
                         LibraryGate.leave()
                     }
                 }

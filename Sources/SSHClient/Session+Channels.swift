@@ -85,9 +85,6 @@ extension Session {
             // A server that closes the channel without an answer has done who knows what.
             if channel.isClosedByPeer {
                 channel.state = .running
-            } else {
-                // It reads in order, so what the command is to read may follow at once; a server that refuses the command drops it.
-                command.sendInput(over: channel)
             }
         case .failed:
             guard self.connection?.isAlive == true else { return }

@@ -165,24 +165,6 @@ import Testing
         #expect(error?.code == .invalidCommand)
     }
 
-    // Goal: tasks run where the connections are driven, and are not lost when that ends.
-    @Test func `a task on the client's own thread sends one command after the other, and outlives it`() async throws {
-        let server = try TestServer()
-        let client = try SSHClient()
-        let host = try server.host()
-        let task = Task(executorPreference: client.executor) {
-            var outputs: [[UInt8]] = []
-            for number in 0..<20 {
-                outputs.append(try await client.run("echo \(number)", on: host, timeout: .seconds(60)).standardOutput)
-            }
-            await client.shutDown()
-            await Task.yield()
-            return outputs
-        }
-        #expect(try await task.value == (0..<20).map { Array("\($0)\n".utf8) })
-        #expect(await Task(executorPreference: client.executor) { 7 }.value == 7)
-    }
-
     @Test func `a shut-down client ends what it has and takes nothing more`() async throws {
         let watch = OutputWatch()
         async let running = sshError { () throws(SSHError) in
