@@ -84,7 +84,6 @@ struct FleetBenchmark: Sendable {
         return self.line(begin, ready, end, times.withLock { $0.sorted() })
     }
 
-    /// The tasks run where the connections are driven, as those of a command runner do.
     private func onAll(
         _ client: SSHClient,
         atOnce limit: Int = .max,
@@ -95,7 +94,7 @@ struct FleetBenchmark: Sendable {
                 if index >= limit {
                     try await group.next()
                 }
-                group.addTask(executorPreference: client.executor) { try await body(node) }
+                group.addTask { try await body(node) }
             }
             try await group.waitForAll()
         }

@@ -81,21 +81,15 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard !wasStopped else {
             return CommandReport(.notSent(reason: "it was stopped before it was sent"))
         }
-        return await self.wait(for: act, on: node) {
+        return await self.wait(for: act) {
             act.repeating == .never
                 ? await self.runUnguarded(act, on: node) : await self.runGuarded(act, on: node, onOutput: onOutput)
         }
     }
 
     /// Waits in a task of its own, which a stop that finds out more, or nothing at all, can end.
-    ///
-    /// It goes on where the connections are driven: the little that is done with an answer is not worth another thread.
-    private func wait(
-        for act: Act,
-        on node: Node?,
-        _ body: @escaping @Sendable () async -> CommandReport
-    ) async -> CommandReport {
-        let task = Task.immediate(executorPreference: node == nil ? nil : self.client.executor) { await body() }
+    private func wait(for act: Act, _ body: @escaping @Sendable () async -> CommandReport) async -> CommandReport {
+        let task = Task.immediate { await body() }
         let isStopAsked = self.state.withLock { state in
             state.flights[act.effect]?.task = task
             return state.stoppedEarly.contains(act.effect)
@@ -161,7 +155,7 @@ package final class ReceiptCommandRunner: CommandRunner {
         guard act.repeating != .never else {
             return CommandReport(.inDoubt(reason: "the engine ended while it ran, and it leaves no receipt"))
         }
-        return await self.wait(for: act, on: node) {
+        return await self.wait(for: act) {
             do {
                 let place = try self.place(of: node)
                 guard try await self.memory.incarnation(at: place.name) != nil else {

@@ -77,6 +77,32 @@ import Testing
         #expect(error.message.contains("no algorithm in common"))
     }
 
+    @Test(
+        arguments: [
+            ["Ciphers aes128-cbc,aes256-cbc,3des-cbc"],
+            ["MACs hmac-sha1,hmac-md5,umac-64@openssh.com", "Ciphers aes128-ctr"],
+            ["KexAlgorithms diffie-hellman-group14-sha1,diffie-hellman-group1-sha1"],
+        ]
+    )
+    func `a server that offers nothing of what we take is refused before we say who we are`(
+        options: [String]
+    ) async throws {
+        let server = try TestServer(options: options)
+        let error = try await self.refusal(by: try server.host())
+        #expect(error.code == .handshakeFailed)
+        #expect(error.message.contains("no algorithm in common"), "\(error.message)")
+        #expect(!(try server.log()).contains("publickey"))
+        #expect(self.client.counters.commandsSent == 0)
+    }
+
+    @Test func `we prove ourselves with no SHA-1 either`() async throws {
+        let server = try TestServer(options: ["PubkeyAcceptedAlgorithms ssh-rsa"])
+        try server.makeKey("old", type: "rsa")
+        try server.authorize("old")
+        let error = try await self.refusal(by: try server.host(key: "old"))
+        #expect(error.code == .authenticationRefused)
+    }
+
     @Test func `a key that the server does not know is refused`() async throws {
         let server = try TestServer()
         try server.makeKey("stranger", type: "ed25519")
