@@ -17,13 +17,14 @@ extension IntegrationTests {
         /// A command that writes down its pid and stays; with `stubborn` it does not listen to TERM.
         private func staying(_ name: String, repeats: String = "guarded", isStubborn: Bool = false) throws -> String {
             let trap = isStubborn ? "trap '' TERM; " : ""
+            let file = "\(self.lab.folder)/\(name).pid"
             return try self.lab.runbook(
                 name,
                 """
                   - id: stay
                     run:
                       targets: "[brokers[0]]"
-                      command: [sh, -c, "\(trap)echo $$ >\(self.lab.folder)/\(name).pid; echo staying; while :; do sleep 1; done"]
+                      command: [sh, -c, "\(trap)echo $$ >\(file).new; mv \(file).new \(file); echo staying; while :; do sleep 1; done"]
                       effect: changes
                       repeat: \(repeats)
                     timeout: 2m
