@@ -231,7 +231,7 @@ struct RunContext: Hashable, Sendable {
         guard let selection = self.plan.selections.first(where: { $0.name == name }) else {
             return []
         }
-        let isOpen = (selection.computedNodes ?? []).contains { self.text(of: $0).hasPrefix("(unknown: ") }
+        let isOpen = (selection.computedNodes ?? []).contains { self.exactText(of: $0) == nil }
         return self.selection(name).filter { node in
             self.binding.inventory[node] == nil && (!isOpen || selection.nodes?.contains(node) ?? false)
         }
@@ -463,52 +463,6 @@ extension RunContext {
             let age = (self.now.elapsed(since: observation.asked.at).count + 500) / 1_000
             fingerprint.mix(UInt64(bitPattern: isStale ? -1 : age))
             fingerprint.mix(observation.facts)
-        }
-    }
-}
-
-extension Scope {
-    func mix(into fingerprint: inout StateFingerprint, _ view: PlanRelevance, live: PlanRelevance.Names) {
-        let approved = self.approved.sorted {
-            ($0.key.region.index, $0.key.index) < ($1.key.region.index, $1.key.index)
-        }
-        for (state, nodes) in approved {
-            fingerprint.mix(UInt64(state.region.index) << 32 | UInt64(state.index))
-            for node in nodes {
-                fingerprint.mix(node.text)
-            }
-        }
-        if let frame = self.frame {
-            for name in frame.parameters.keys.sorted() {
-                fingerprint.mix(name)
-                fingerprint.mix(frame.parameters[name] ?? .null, view)
-            }
-            for name in frame.selections.keys.sorted() {
-                fingerprint.mix(name)
-                for node in frame.selections[name] ?? [] {
-                    fingerprint.mix(node.text)
-                }
-            }
-        }
-        for name in live.steps {
-            guard let record = self.records[name] else {
-                continue
-            }
-            fingerprint.mix(name.text)
-            fingerprint.mix(record.outcome?.rawValue ?? "")
-            fingerprint.mix(record.runOutcome?.rawValue ?? "")
-            for branch in record.branches {
-                fingerprint.mix(branch.outcome?.rawValue ?? "")
-            }
-            fingerprint.mix(record.results, view)
-            fingerprint.mix(record.items, view)
-        }
-        for name in live.variables {
-            guard let value = self.variables[name] else {
-                continue
-            }
-            fingerprint.mix(name)
-            fingerprint.mix(value, view)
         }
     }
 }
