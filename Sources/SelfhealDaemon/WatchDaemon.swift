@@ -72,7 +72,7 @@ package struct WatchDaemon: Sendable {
         }
     }
 
-    private enum Input: Sendable {
+    enum Input: Sendable {
         case event(WatchEvent)
         case why(String?, CheckedContinuation<String?, Never>)
         case reload(SelfhealConfiguration, [Runbook])
@@ -464,42 +464,5 @@ package struct WatchDaemon: Sendable {
 
     private func log(_ level: LogEntry.Level, _ event: String, _ message: String, _ subject: [JSONMember] = []) {
         self.surroundings.log(LogEntry(at: self.now, level: level, event: event, message: message, about: subject))
-    }
-
-    /// Puts one event into the inbox when its moment comes.
-    private struct Alarm {
-        private let inbox: AsyncStream<Input>.Continuation
-        private let clock: any WallClock
-        private var moment: Instant?
-        private var bell: Task<Void, Never>?
-
-        init(inbox: AsyncStream<Input>.Continuation, clock: any WallClock) {
-            self.inbox = inbox
-            self.clock = clock
-        }
-
-        mutating func set(_ moment: Instant?) {
-            guard moment != self.moment else {
-                return
-            }
-            self.bell?.cancel()
-            self.bell = nil
-            self.moment = moment
-            guard let moment else {
-                return
-            }
-            self.bell = Task { [inbox = self.inbox, clock = self.clock] in
-                await clock.sleep(until: moment)
-                guard !Task.isCancelled else {
-                    return
-                }
-                inbox.yield(.event(.clockReached(at: max(moment, clock.now))))
-            }
-        }
-
-        /// It has rung; the same moment may be set again.
-        mutating func rang() {
-            self.moment = nil
-        }
     }
 }
