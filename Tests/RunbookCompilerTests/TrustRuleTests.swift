@@ -201,6 +201,25 @@ import Testing
         )
     }
 
+    // Goal: whoever is started by an alert or a webhook is judged as whoever is started by a condition.
+    @Test(arguments: ["alert: KafkaBrokerDown", "webhook: deploy_failed"])
+    func `what others may start acts alone, too`(trigger: String) {
+        let source = """
+            runbook: mend
+            targets:
+              ensemble: { role: zookeeper }
+            triggers:
+              - \(trigger)
+            autonomy: automatic
+            steps:
+              - id: bring_back
+                run: { targets: "ensemble.filter(n, !n.answered)", service: zookeeper, do: start }
+
+            """
+        let numbers = Set(compile(MarkedSource(source)).diagnostics.map(\.code.number))
+        #expect(numbers.isSuperset(of: [445, 449]), "\(numbers)")
+    }
+
     @Test(arguments: [("approve", ""), ("automatic", "properties: [{ possible: { ends: succeeded } }]")])
     func `what asks, or can be proved, is not told`(autonomy: String, properties: String) {
         #expect(compile(MarkedSource(Self.automatic(autonomy, properties))).diagnostics == [])

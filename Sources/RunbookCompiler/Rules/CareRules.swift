@@ -104,7 +104,7 @@ enum CareRules {
         _ regions: [RuleRegion],
         _ rules: ExpertRules
     ) -> [Diagnostic] {
-        guard !rules.syntax.triggers.isEmpty else {
+        guard rules.startsByItself else {
             return []
         }
         let restarts = region.acts.filter { act in
@@ -180,7 +180,7 @@ enum CareRules {
 
     /// When half of a cluster seems down, it may be the one who looks.
     private static func massFailure(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
-        guard rules.plan.isForMassFailure, rules.plan.autonomy == .automatic, !rules.syntax.triggers.isEmpty,
+        guard rules.plan.isForMassFailure, rules.plan.autonomy == .automatic, rules.startsByItself,
             let autonomy = rules.syntax.autonomy, let main = regions.first
         else {
             return []

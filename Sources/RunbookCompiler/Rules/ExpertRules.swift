@@ -17,6 +17,11 @@ struct ExpertRules {
     /// Steps that have a warning already, so that one mistake is one message.
     let warned: Set<String>
 
+    /// Whether it may start without a person: by a condition, an alert or a webhook.
+    var startsByItself: Bool {
+        !self.syntax.triggers.isEmpty || !self.syntax.alerts.isEmpty
+    }
+
     func diagnostics() -> [Diagnostic] {
         let regions = self.regions()
         let found =

@@ -106,7 +106,7 @@ enum TimeRules {
 
     /// Two runs on one cluster can each be right and together take it down.
     private static func lockless(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
-        guard rules.syntax.locks.isEmpty, !rules.syntax.triggers.isEmpty,
+        guard rules.syntax.locks.isEmpty, rules.startsByItself,
             let act = regions.lazy.flatMap(\.acts).first(where: { $0.action.effect.changesTheWorld })
         else {
             return []

@@ -165,7 +165,7 @@ enum TrustRules {
 
     /// What acts by itself, and of which nothing has been proved.
     private static func untried(_ regions: [RuleRegion], _ rules: ExpertRules) -> [Diagnostic] {
-        guard rules.plan.autonomy == .automatic, rules.syntax.properties.isEmpty, !rules.syntax.triggers.isEmpty,
+        guard rules.plan.autonomy == .automatic, rules.syntax.properties.isEmpty, rules.startsByItself,
             let autonomy = rules.syntax.autonomy, rules.acts(regions)
         else {
             return []
