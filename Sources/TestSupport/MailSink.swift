@@ -36,16 +36,17 @@ package final class MailSink {
         package init(in folder: String) throws {
             self.certificate = "\(folder)/certificate.pem"
             self.key = "\(folder)/key.pem"
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-            process.arguments = [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-keyout", self.key, "-out", self.certificate,
-            ]
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            process.waitUntilExit()
+            let status = try runProgram(
+                "/usr/bin/openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", self.key, "-out", self.certificate,
+                ]
+            )
+            guard status == 0 else {
+                throw CocoaError(.fileWriteUnknown)
+            }
         }
     }
 

@@ -17,7 +17,7 @@ import Testing
 @Suite struct HTTPSProbeTests {
     /// A server that answers every GET with 418 and a word, over TLS.
     private static let program = """
-        import http.server, ssl, sys
+        import http.server, os, ssl, sys
         class Answers(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 body = ("asked for " + self.path).encode()
@@ -31,7 +31,9 @@ import Testing
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[1], sys.argv[2])
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        print(server.server_port, flush=True)
+        with open(sys.argv[3] + ".new", "w") as port:
+            port.write(str(server.server_port))
+        os.rename(sys.argv[3] + ".new", sys.argv[3])
         server.serve_forever()
         """
 
@@ -40,17 +42,21 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let certificate = try MailSink.Certificate(in: folder)
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: "/usr/bin/python3")
-        process.arguments = ["-c", Self.program, certificate.certificate, certificate.key]
-        process.standardOutput = output
-        try process.run()
-        // Its end is not waited for: who runs commands in this process hears of it before Foundation does.
-        defer { process.terminate() }
+        let place = "\(folder)/port"
+        let server = try TestServer.spawn(
+            "/usr/bin/python3",
+            ["-c", Self.program, certificate.certificate, certificate.key, place]
+        )
+        defer {
+            kill(server, SIGKILL)
+            _ = TestServer.wait(for: server)
+        }
         // The server listens before it says where.
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        let port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+        let end = ContinuousClock.now + .seconds(60)
+        while !FileManager.default.fileExists(atPath: place), ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let port = try #require(Int(String(contentsOfFile: place, encoding: .utf8)))
 
         let trusted = try await Self.look("https://127.0.0.1:\(port)/health?deep", trusting: certificate.certificate)
         #expect(trusted["answered"] == .bool(true), "\(trusted)")
