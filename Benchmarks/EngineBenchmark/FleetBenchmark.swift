@@ -68,7 +68,9 @@ struct FleetBenchmark: Sendable {
         let ready = Moment.now
         let times = Mutex<[Double]>([])
         if self.layer == .run {
-            try await RunOnFleet(benchmark: self, runner: runner, folder: folder).carryOut()
+            let paced = PacedRunner(runner)
+            try await RunOnFleet(benchmark: self, runner: paced, folder: folder).carryOut()
+            times.withLock { $0 = paced.paces }
         } else {
             try await self.onAll(client) { node in
                 for number in 0..<self.repetitions {
@@ -179,6 +181,48 @@ struct FleetBenchmark: Sendable {
     }
 }
 
+/// Notes how long it takes on a node from one command's start to the next one's: the whole of a step, the journal's flush included.
+private final class PacedRunner: CommandRunner {
+    private struct State {
+        var lastStarts: [NodeName: Double] = [:]
+        var paces: [Double] = []
+    }
+
+    private let runner: ReceiptCommandRunner
+    private let state = Mutex(State())
+
+    init(_ runner: ReceiptCommandRunner) {
+        self.runner = runner
+    }
+
+    /// In seconds; one fewer on each node than it had commands.
+    var paces: [Double] { self.state.withLock { $0.paces } }
+
+    func run(
+        _ act: Act,
+        on node: Node?,
+        onOutput: @escaping @Sendable (CommandOutput) -> Void
+    ) async -> CommandReport {
+        if let name = node?.name {
+            let now = Moment.now.wall
+            self.state.withLock { state in
+                if let last = state.lastStarts.updateValue(now, forKey: name) {
+                    state.paces.append(now - last)
+                }
+            }
+        }
+        return await self.runner.run(act, on: node, onOutput: onOutput)
+    }
+
+    func inquire(_ act: Act, on node: Node?) async -> CommandReport {
+        await self.runner.inquire(act, on: node)
+    }
+
+    func stop(_ effect: EffectID) async {
+        await self.runner.stop(effect)
+    }
+}
+
 /// Time on the wall, and processor time of this process.
 struct Moment {
     let wall: Double
@@ -214,7 +258,7 @@ enum BenchmarkHost {
 /// The same commands as the steps of one run, with its journal.
 struct RunOnFleet {
     let benchmark: FleetBenchmark
-    let runner: ReceiptCommandRunner
+    let runner: any CommandRunner
     let folder: String
 
     func carryOut() async throws {
