@@ -1,4 +1,4 @@
-# make demo            heals a broken ZooKeeper ensemble while you watch; CASE=data tells the second story
+# make demo            breaks a ZooKeeper ensemble, and the daemon notices and heals it while you watch; CASE=data tells the second story
 # make test            every test, real processes included
 # make check           format, tidy and unit tests, without real servers: for before a commit
 # make incidents       what unguarded automation did in public incidents, and what Selfheal does in the same worlds

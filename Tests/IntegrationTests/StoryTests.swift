@@ -13,6 +13,9 @@ extension IntegrationTests {
             #expect(demo.status == 0, "\(demo)")
             #expect(demo.complaint.contains("healthy: one leader, 3 of 3 serving"))
             #expect(demo.output.contains("succeeded"))
+            // Nobody told the daemon: it saw a node go, and somebody let the run begin.
+            #expect(demo.complaint.contains("is down") && demo.complaint.contains("begins: 'size(ensemble"))
+            #expect(demo.complaint.contains("may_it_start succeeded"))
             #expect(!FileManager.default.fileExists(atPath: folder))
             _ = try await Selfheal.run("lab", "down", "--folder", folder)
         }

@@ -7,7 +7,9 @@ import PracticeCluster
 import RunCore
 import RunPlan
 import RunVocabulary
+import RunbookSource
 import SelfhealConfiguration
+import SelfhealDaemon
 import SelfhealEngine
 import WorldAdapters
 
@@ -20,9 +22,11 @@ struct LabDemo: AsyncParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Start a practice cluster, break it, and heal it with a runbook while you watch.",
-        discussion:
-            "'quorum' kills a majority; 'data' also wipes their disks, and two people are asked before anything is rebuilt."
+        abstract: "Start a practice cluster, watch it, break it, and see it healed.",
+        discussion: """
+            The daemon of 'selfheal serve' looks at the cluster, notices the break by itself, asks whether the runbook may start, and heals. \
+            'quorum' kills a majority; 'data' also wipes their disks, and two people are asked before anything is rebuilt.
+            """
     )
 
     @Option(help: "Which story.")
@@ -42,6 +46,11 @@ struct LabDemo: AsyncParsableCommand {
         let before = try await Lab.reporting { try await cluster.status() }
         Self.title("The cluster before")
         Terminal.say(before.text)
+        let configuration = try ConfigurationOption.parse(["--config", cluster.configurationPath]).load()
+        Self.title("Selfheal watches")
+        let watch = try await DemoWatch.start(configuration, self.watched(plan, in: cluster))
+        // The first decision about a runbook comes when every node that it asks of has been seen.
+        _ = try await watch.next("decision")
         let mode: BreakMode = self.story == .quorum ? .quorum : .data
         Self.title("It breaks: \(mode.summary)")
         let broken = try await Lab.reporting { try await cluster.breakNow(mode) }
@@ -49,11 +58,12 @@ struct LabDemo: AsyncParsableCommand {
             Terminal.say(act)
         }
         let clock = WallTime()
-        let noticed = try await self.notice(cluster, since: clock)
-        Self.title("Selfheal heals it")
-        let file = try ConfigurationOption.parse(["--config", cluster.configurationPath])
-        let configuration = try file.load()
-        let (run, healed) = try await self.heal(plan, configuration, cluster, since: clock)
+        Self.title("Selfheal notices by itself, waits whether it lasts, asks, and heals")
+        _ = try await watch.next("health")
+        let noticed = clock.elapsed
+        let run = try await self.heal(watch, plan)
+        let healed = clock.elapsed
+        await watch.end()
         let after = try await Lab.reporting { try await cluster.status() }
         Self.title("The cluster afterwards")
         Terminal.say(after.text)
@@ -93,58 +103,41 @@ struct LabDemo: AsyncParsableCommand {
         _ = try await Lab.reporting { try await PracticeCluster.down(folder: self.folder.folder) { _ in } }
     }
 
-    /// Waits until the loss can be seen from outside, as a monitor would.
-    private func notice(_ cluster: PracticeCluster, since clock: WallTime) async throws -> Milliseconds {
-        for _ in 0..<600 {
-            let status = try await Lab.reporting { try await cluster.status(includingDisks: false) }
-            if status.leaders.isEmpty {
-                return clock.elapsed
-            }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        return clock.elapsed
-    }
-
-    private func heal(
-        _ plan: Plan,
-        _ configuration: SelfhealConfiguration,
-        _ cluster: PracticeCluster,
-        since clock: WallTime
-    ) async throws -> (RunID, Milliseconds) {
-        let session = try await LiveSession.open(configuration, isQuiet: false)
-        let desk = OperatorDesk(configuration: configuration)
-        let requester = UnixUser.current ?? "unknown"
+    /// The runbook with values that suit a practice cluster: what is waited for in production is waited for here, too, but not as long.
+    private func watched(_ plan: Plan, in cluster: PracticeCluster) throws -> WatchDaemon.Runbook {
         let settings = [
             "settle_time=2s", "broker_pause=500ms", "backup_folder=\(cluster.folder)/backups",
         ]
         let known = settings.filter { text in plan.parameters.contains { text.hasPrefix($0.name + "=") } }
-        let binding = RunBinding(
-            run: RunNaming.fresh(),
+        return WatchDaemon.Runbook(
             plan: plan,
             parameters: try ParameterValues.read(known, for: plan),
-            inventory: configuration.inventory,
-            requestedBy: desk.person(unixUser: requester)?.name ?? PersonName(requester),
-            requesterMayApprove: configuration.requesterMayApprove
+            source: RunbookFile.load(self.runbook).file.text
         )
-        try await session.begin(binding, source: self.runbook)
-        // One approval is asked of whoever sits at the terminal; a demo user gives the other, or both when nobody is there.
-        let voices = Terminal.isInteractive ? ["dana"] : ["dana", "lin"]
-        if self.story == .data {
-            let who = voices.joined(separator: " and ")
-            Terminal.say(
-                Terminal.isInteractive
-                    ? "two approvals will be needed: the demo user \(who) gives one, you are asked for the other"
-                    : "nobody sits at a terminal: the demo users \(who) give the two approvals"
-            )
+    }
+
+    /// From the start of the run that the daemon begins to its end.
+    private func heal(_ watch: DemoWatch, _ plan: Plan) async throws -> RunID {
+        guard let run = try await watch.next("run_began").run else {
+            throw ExitCode.weFailed
         }
-        let voters = session.approve(binding.run, as: voices)
-        defer { voters.cancel() }
-        do {
-            try await session.finish(binding.run)
-        } catch let code as ExitCode where code == .answerIsNo {
-            Terminal.say("the run did not come out well; the summary says why")
+        // One approval is asked of whoever sits at the terminal; a demo user gives the others, or all when nobody is there.
+        let isInteractive = Terminal.isInteractive
+        let voices = isInteractive ? ["dana"] : ["dana", "lin"]
+        Terminal.say(
+            isInteractive
+                ? "you are asked; where two must agree, the demo user dana is the other one"
+                : "nobody sits at a terminal: the demo users \(voices.joined(separator: " and ")) approve"
+        )
+        let voters = watch.engine.approve(run, as: voices, asPersonSits: isInteractive)
+        let asking = TerminalApprovals(engine: watch.engine, run: run).start()
+        defer {
+            voters.cancel()
+            asking?.cancel()
         }
-        return (binding.run, clock.elapsed)
+        let end = try await watch.next("run_ended", "run_stopped")
+        Terminal.output(end.message)
+        return run
     }
 
     private func summarize(
@@ -189,34 +182,6 @@ struct WallTime {
 
     var elapsed: Milliseconds {
         Milliseconds(ContinuousClock.now - self.start)
-    }
-}
-
-extension LiveSession {
-    /// Lets demo users answer every gate of the run, one after the other.
-    func approve(_ run: RunID, as people: [String]) -> Task<Void, Never> {
-        Task { [engine = self.engine] in
-            var answered: Set<String> = []
-            while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(1))
-                guard let machine = try? await engine.reach(run).machine() else {
-                    continue
-                }
-                for gate in machine.openGates {
-                    for person in people where answered.insert("\(gate.gate.step) \(person)").inserted {
-                        let request = OperatorRequest.vote(
-                            run: run.text,
-                            step: gate.gate.step.text,
-                            decision: .granted,
-                            digest: gate.gate.digest,
-                            comment: "demo user",
-                            speakingFor: person
-                        )
-                        _ = try? await engine.desk.answer(request, from: UnixUser.current, about: engine.reach(run))
-                    }
-                }
-            }
-        }
     }
 }
 
