@@ -112,12 +112,17 @@ extension Diagnostic {
 
     static func unknownAlias(_ name: String, at span: SourceSpan, known: [String]) -> Self {
         let suggestion = DidYouMean.suggestion(for: name, among: known).map { "did you mean '*\($0)'?" }
+        // `*base.monitoring` looks like a part of `&base`, and is another name altogether.
+        let whole = name.firstIndex(of: ".").map { String(name[..<$0]) }
+        let part = whole.flatMap { whole in
+            known.contains(whole) ? "'&\(shortened(whole))' has no parts: anchor the part itself, and repeat that" : nil
+        }
         return Self(
             code: Code(18),
             severity: .error,
             message: "no '&\(shortened(name))' stands above this alias",
             span: span,
-            help: suggestion ?? "quote the value if it is meant to start with '*'"
+            help: part ?? suggestion ?? "quote the value if it is meant to start with '*'"
         )
     }
 

@@ -1,6 +1,8 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import RunbookSource
+
 /// Which characters a configured text may hold.
 enum Characters {
     static func isLetterOrDigit(_ byte: UInt8) -> Bool {
@@ -37,15 +39,34 @@ struct LocalFolders: Hashable {
     /// The folder of the configuration's file.
     let base: String
     let home: String?
+    /// The folders of the other files that it is put together from, by their paths.
+    var others: [String: String] = [:]
 
-    /// `~/` is the home folder, and what is not absolute lies beside the configuration.
+    /// `~/` is the home folder, and what is not absolute lies beside the file in which it is written.
+    func resolve(_ path: Spanned<String>) -> String {
+        self.resolve(path.value, beside: self.others[path.span.path] ?? self.base)
+    }
+
+    /// The same for a path that is written nowhere, and so lies beside the configuration.
     func resolve(_ path: String) -> String {
+        self.resolve(path, beside: self.base)
+    }
+
+    private func resolve(_ path: String, beside folder: String) -> String {
         if path.hasPrefix("/") {
             return path
         }
         if path.hasPrefix("~/"), let home = self.home {
             return home + path.dropFirst()
         }
-        return self.base.isEmpty || self.base == "." ? path : "\(self.base)/\(path)"
+        return folder.isEmpty || folder == "." ? path : "\(folder)/\(path)"
+    }
+
+    /// The folder that a file lies in, as its path names it.
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else {
+            return "."
+        }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 }

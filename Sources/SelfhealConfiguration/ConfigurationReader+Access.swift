@@ -31,7 +31,7 @@ extension ConfigurationReader {
             isGiven: true,
             user: self.user(&reader),
             port: reader.port("port")?.value,
-            identityFile: reader.text("identity_file").map { self.folders.resolve($0.value) },
+            identityFile: reader.text("identity_file").map { self.folders.resolve($0) },
             proof: self.proof(&reader),
             knownHosts: self.knownHosts(&reader),
             jump: reader.texts("jump"),
@@ -74,7 +74,7 @@ extension ConfigurationReader {
         let address = reader.text("address").flatMap(self.host)?.value ?? host
         let port = reader.port("port")?.value ?? defaults.port ?? 22
         let user = self.user(&reader) ?? defaults.user
-        let identity = reader.text("identity_file").map { self.folders.resolve($0.value) } ?? defaults.identityFile
+        let identity = reader.text("identity_file").map { self.folders.resolve($0) } ?? defaults.identityFile
         let keys = reader.texts("host_key", or: "host_keys")
         let proof = self.proof(&reader, defaults.proof)
         let knownHosts = self.knownHosts(&reader) ?? defaults.knownHosts

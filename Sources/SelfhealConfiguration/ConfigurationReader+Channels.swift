@@ -53,7 +53,7 @@ extension ConfigurationReader {
             case .smtp: self.mail(&reader)
             case .webhook: self.webhook(&reader)
             case .slack: self.webAddress(&reader, "url", isSecret: true).map { .slack(url: $0) }
-            case .file: reader.requiredText("path").map { .file(path: self.folders.resolve($0.value)) }
+            case .file: reader.requiredText("path").map { .file(path: self.folders.resolve($0)) }
             case .console: .console
             }
         reader.finish()
@@ -70,7 +70,7 @@ extension ConfigurationReader {
         let recipients = self.recipients(&reader)
         let encryption = reader.word("tls", Channel.Mail.Encryption.self)
         let credentials = self.credentials(&reader)
-        let authorities = reader.text("ca_file").map { self.folders.resolve($0.value) }
+        let authorities = reader.text("ca_file").map { self.folders.resolve($0) }
         guard let server, let from else {
             return nil
         }
@@ -166,7 +166,7 @@ extension ConfigurationReader {
                 Channel.Webhook.Header(name: name.value, value: $0.value)
             }
         }
-        let authorities = reader.text("ca_file").map { self.folders.resolve($0.value) }
+        let authorities = reader.text("ca_file").map { self.folders.resolve($0) }
         return url.map {
             .webhook(Channel.Webhook(url: $0, headers: headers, signingKey: key, trustedAuthorities: authorities))
         }

@@ -96,7 +96,7 @@ extension ConfigurationReader {
 
     /// Relative to the configuration's folder.
     func knownHosts(_ reader: inout MappingReader) -> String? {
-        reader.text("known_hosts").map { self.folders.resolve($0.value) }
+        reader.text("known_hosts").map { self.folders.resolve($0) }
     }
 
     func proof(_ reader: inout MappingReader, _ defaults: SSHProof = SSHProof()) -> SSHProof {
@@ -123,7 +123,7 @@ extension ConfigurationReader {
             self.sink.report(.badPublicKey(problem, at: key.span))
             return proof
         }
-        let socket = word.value == "true" ? nil : self.folders.resolve(word.value)
+        let socket = word.value == "true" ? nil : self.folders.resolve(word)
         proof.agent = AgentAccess(socket: socket, publicKey: key.value)
         return proof
     }
@@ -136,7 +136,7 @@ extension ConfigurationReader {
         }
         let name = String(text.value.dropFirst(2).dropLast())
         if name.hasPrefix("file:"), name.utf8.count > 5 {
-            return .file(self.folders.resolve(String(name.dropFirst(5))))
+            return .file(self.folders.resolve(Spanned(String(name.dropFirst(5)), at: text.span)))
         }
         guard name.utf8.allSatisfy({ $0 == UInt8(ascii: "_") || Characters.isLetterOrDigit($0) }) else {
             self.sink.report(.passphraseInFile(at: text.span))

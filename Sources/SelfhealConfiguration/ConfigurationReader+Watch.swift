@@ -38,10 +38,19 @@ extension ConfigurationReader {
         settings.every = every?.value ?? settings.every
         // Unless it is said, it fits the interval.
         settings.timeout = timeout?.value ?? min(settings.timeout, Milliseconds(settings.every.count * 4 / 5))
-        settings.downAfter = reader.int("down_after", in: 1...100)?.value ?? settings.downAfter
+        let downAfter = reader.int("down_after", in: 1...100)
+        let retries = reader.int("health_check_retries", in: 0...99)
+        if let downAfter, let retries {
+            self.sink.report(
+                .sameMeaning("health_check_retries", "down_after", at: retries.span, first: downAfter.span)
+            )
+        }
+        settings.downAfter = downAfter?.value ?? retries.map { $0.value + 1 } ?? settings.downAfter
         settings.upAfter = reader.int("up_after", in: 1...100)?.value ?? settings.upAfter
         if let place = timeout, settings.timeout >= settings.every {
-            self.sink.report(.lookLongerThanInterval(settings.timeout, settings.every, at: place.span))
+            self.sink.report(
+                .lookLongerThanInterval(settings.timeout, settings.every, at: place.span, interval: every?.span)
+            )
         }
     }
 
@@ -54,7 +63,7 @@ extension ConfigurationReader {
             return []
         }
         defer { reader.finish() }
-        let runbooks = (reader.texts("runbooks") ?? []).map { Spanned(self.folders.resolve($0.value), at: $0.span) }
+        let runbooks = (reader.texts("runbooks") ?? []).map { Spanned(self.folders.resolve($0), at: $0.span) }
         let channels = reader.texts("channels") ?? []
         for channel in channels where !reachable.channels.contains(channel.value) {
             self.sink.report(.unknownWatchChannel(channel.value, known: reachable.channels, at: channel.span))

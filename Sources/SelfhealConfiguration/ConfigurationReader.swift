@@ -23,10 +23,14 @@ struct ConfigurationReader {
             return nil
         }
         self.skip(UnactedKeys.root, &reader)
+        // Their work was done when the files were put together.
+        _ = reader.pairs(of: ConfigurationLayers.keys)
+        let environment = reader.text("environment")
         let access = reader.take("ssh").flatMap(self.defaultAccess) ?? DefaultAccess()
         let services = reader.named("services", "a mapping of services to commands")?.compactMap(self.service) ?? []
         var cluster = reader.require("cluster", because: help).flatMap { self.cluster($0, access) }
         cluster?.services = services
+        self.checkThatProductionHasBrokers(root, environment)
         let people = self.people(&reader)
         let channels = reader.take("notifications").map(self.channels) ?? []
         let store = reader.take("store").map(self.store)
@@ -53,6 +57,26 @@ struct ConfigurationReader {
         }
     }
 
+    /// With fewer, the loss of one broker leaves partitions of three copies without one to spare.
+    private static let brokersInProduction = 3
+
+    /// Counts what is written: a broker that could not be read is one all the same.
+    private func checkThatProductionHasBrokers(_ root: YAMLNode, _ environment: Spanned<String>?) {
+        guard let environment, environment.value == "production", let pair = root["cluster"]?.pair("kafka_brokers"),
+            let brokers = pair.value.sequence, brokers.count < Self.brokersInProduction
+        else {
+            return
+        }
+        self.sink.report(
+            .fewBrokers(
+                brokers.count,
+                least: Self.brokersInProduction,
+                at: pair.key.span,
+                environment: environment.span
+            )
+        )
+    }
+
     /// Says of each key that nothing is done with it, where it stands.
     func skip(_ keys: Set<String>, _ reader: inout MappingReader) {
         for key in keys.sorted() {
@@ -67,7 +91,7 @@ struct ConfigurationReader {
             return (nil, nil)
         }
         defer { reader.finish() }
-        return (reader.requiredText("folder").map { self.folders.resolve($0.value) }, reader.text("group")?.value)
+        return (reader.requiredText("folder").map { self.folders.resolve($0) }, reader.text("group")?.value)
     }
 
     private func security(_ node: YAMLNode) -> (speaksForOthers: Bool, requesterMayApprove: Bool)? {

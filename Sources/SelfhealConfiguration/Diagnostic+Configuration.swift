@@ -8,7 +8,8 @@ package import RunbookSource
 /// Mistakes in a configuration.
 extension Diagnostic {
     package static func notActedUpon(_ key: String, at span: SourceSpan) -> Self {
-        let help = "delete it, or leave it for a later version; the rest of the file is used"
+        let other = UnactedKeys.instead[key].map { "\($0); " } ?? ""
+        let help = "\(other)delete it, or leave it for a later version; the rest of the file is used"
         return self.warning(500, "this version does nothing with '\(key)'", at: span, help: help)
     }
 
@@ -29,7 +30,7 @@ extension Diagnostic {
             isExpression
                 ? "an expression means nothing in the configuration" : "this names no variable of the environment",
             at: span,
-            help: "write ${NAME} with letters, digits and '_'; for '${' itself write '$${'"
+            help: "write ${NAME} with letters, digits and '_', or ${file:PATH}; for '${' itself write '$${'"
         )
     }
 
@@ -79,9 +80,10 @@ extension Diagnostic {
     }
 
     package static func badConfiguredName(_ name: String, what: String, at span: SourceSpan) -> Self {
-        self.error(
+        let article = what.first.map { "aeiou".contains($0) } == true ? "an" : "a"
+        return self.error(
             508,
-            "'\(name)' cannot name a \(what)",
+            "'\(name)' cannot name \(article) \(what)",
             at: span,
             help: "a name begins with a letter or a digit and goes on with letters, digits, '.', '_', '-' and '@'"
         )
@@ -189,7 +191,7 @@ extension Diagnostic {
             520,
             "'\(key)' is a secret, and everyone who reads this file reads it",
             at: span,
-            help: "keep it in the environment and write \"${NAME}\" here"
+            help: "keep it in the environment and write \"${NAME}\" here, or in a file: \"${file:/etc/selfheal/NAME}\""
         )
     }
 
@@ -221,12 +223,14 @@ extension Diagnostic {
     package static func lookLongerThanInterval(
         _ timeout: Milliseconds,
         _ every: Milliseconds,
-        at span: SourceSpan
+        at span: SourceSpan,
+        interval: SourceSpan? = nil
     ) -> Self {
         self.error(
             534,
             "a look may take \(timeout), and the next one is due after \(every)",
             at: span,
+            notes: interval.map { [Note(message: "the interval is here", span: $0)] } ?? [],
             help: "make 'timeout' shorter than 'interval', or nodes are seen late whenever one does not answer"
         )
     }

@@ -4,22 +4,31 @@
 import RunbookSource
 import RunbookYAML
 
-/// Replaces `${NAME}` by what the environment says.
+/// Replaces `${NAME}` by what the environment says, and `${file:PATH}` by the first line of a file.
 ///
 /// A replacement is text and nothing else: it cannot bring keys or lists with it. What stands in a section that nothing reads is left alone,
 /// so that a variable which nobody needs may be missing.
 struct EnvironmentExpansion {
     let environment: [String: String]
+    let folders: LocalFolders
+    let read: ConfigurationSources.Reader
+    /// The files that references name, whether or not they are there.
+    private(set) var secretFiles: [String] = []
     var diagnostics: [Diagnostic] = []
     /// The scalars whose text came from the environment, at least in part.
     private(set) var expanded: Set<SourceSpan> = []
     /// The scalars whose text could not be made out.
     private(set) var broken: Set<SourceSpan> = []
-    /// The variables that the environment does not have, by the scalar that names them.
+    /// The variables that the environment does not have, and the files that cannot be read, by the scalar that names them.
     private(set) var missing: [SourceSpan: [String]] = [:]
 
-    init(environment: [String: String]) {
-        self.environment = environment
+    /// A secret is a line, and not a disk image.
+    private static let secretLimit = 64 << 10
+
+    init(_ sources: ConfigurationSources, folders: LocalFolders) {
+        self.environment = sources.environment
+        self.read = sources.read
+        self.folders = folders
     }
 
     /// Expands all that is acted upon.
@@ -100,6 +109,9 @@ struct EnvironmentExpansion {
         at place: () -> SourceSpan
     ) -> String? {
         let name = String(decoding: reference.dropFirst(2).dropLast(), as: UTF8.self)
+        if reference.last == UInt8(ascii: "}"), name.hasPrefix("file:"), name.utf8.count > 5 {
+            return self.firstLine(of: String(name.dropFirst(5)), in: scalar, at: place)
+        }
         guard reference.last == UInt8(ascii: "}"), Self.isName(name) else {
             let isExpression = reference.dropFirst(2).first == UInt8(ascii: "{")
             self.diagnostics.append(.badReference(isExpression: isExpression, at: place()))
@@ -111,6 +123,35 @@ struct EnvironmentExpansion {
             return nil
         }
         return value
+    }
+
+    private mutating func firstLine(
+        of name: String,
+        in scalar: SourceSpan,
+        at place: () -> SourceSpan
+    ) -> String? {
+        let path = self.folders.resolve(Spanned(name, at: scalar))
+        if !self.secretFiles.contains(path) {
+            self.secretFiles.append(path)
+        }
+        let problem: String
+        switch self.read(path) {
+        case .failure(let unreadable): problem = unreadable.reason
+        case .success(let bytes) where bytes.count > Self.secretLimit:
+            problem = "it is larger than \(Self.secretLimit >> 10) KiB"
+        case .success(let bytes):
+            let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+            if line.isEmpty {
+                problem = "its first line is empty"
+            } else if let text = String(validating: line, as: UTF8.self) {
+                return text
+            } else {
+                problem = "it is not UTF-8"
+            }
+        }
+        self.missing[scalar, default: []].append("file:\(path)")
+        self.diagnostics.append(.unreadableSecret(path, problem, at: place()))
+        return nil
     }
 
     private static func isName(_ name: String) -> Bool {

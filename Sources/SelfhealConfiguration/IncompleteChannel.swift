@@ -1,10 +1,10 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
-package import RunbookSource
-package import RunbookYAML
+import RunbookSource
+import RunbookYAML
 
-/// A channel that cannot be used here, because variables of the environment are missing.
+/// A channel that cannot be used here, because variables of the environment or files of secrets are missing.
 package struct IncompleteChannel: Hashable, Sendable {
     package var name: String
     /// `smtp`, `webhook`, …; what the file says, unread.
@@ -12,35 +12,9 @@ package struct IncompleteChannel: Hashable, Sendable {
     package var missing: [String]
 }
 
-extension SelfhealConfiguration {
-    /// Like ``load(_:environment:baseFolder:)``, for who tells nobody anything: channels whose variables are missing are left out.
-    ///
-    /// Their secrets are with the engine's user, and whoever reads the journal or asks how things are may well do without them.
-    package static func loadWithoutIncompleteChannels(
-        _ document: YAMLDocument,
-        environment: [String: String],
-        baseFolder: String
-    ) -> (configuration: SelfhealConfiguration?, incomplete: [IncompleteChannel], diagnostics: [Diagnostic]) {
-        guard let root = document.root else {
-            return (nil, [], document.diagnostics)
-        }
-        var expansion = EnvironmentExpansion(environment: environment)
-        var tree = expansion.expand(root)
-        let incomplete = tree.removeIncompleteChannels(&expansion)
-        let (configuration, diagnostics) = self.read(
-            tree,
-            document,
-            expansion,
-            environment: environment,
-            baseFolder: baseFolder,
-            leftOut: incomplete.map(\.name)
-        )
-        return (configuration, incomplete, diagnostics)
-    }
-}
-
 extension YAMLNode {
-    fileprivate mutating func removeIncompleteChannels(_ expansion: inout EnvironmentExpansion) -> [IncompleteChannel] {
+    /// Takes the channels away whose secrets are not to be had, and what was said about them.
+    mutating func removeIncompleteChannels(_ expansion: inout EnvironmentExpansion) -> [IncompleteChannel] {
         var incomplete: [IncompleteChannel] = []
         self.change("notifications") { notifications in
             notifications.change("channels") { $0.removePairs(&incomplete, &expansion) { _ in true } }
@@ -76,8 +50,8 @@ extension YAMLNode {
             let kind = pair.value["kind"]?.scalar?.text ?? pair.key.text
             incomplete.append(IncompleteChannel(name: pair.key.text, kind: kind, missing: missing))
             let isMissing = { (diagnostic: Diagnostic) in
-                diagnostic.code == Diagnostic.Code(501)
-                    && spans.contains { $0.start <= diagnostic.span.start && diagnostic.span.end <= $0.end }
+                [501, 567].contains(diagnostic.code.number)
+                    && spans.contains { $0.contains(diagnostic.span) }
             }
             expansion.diagnostics.removeAll(where: isMissing)
         }

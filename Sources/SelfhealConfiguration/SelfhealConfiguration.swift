@@ -29,47 +29,69 @@ package struct SelfhealConfiguration: Hashable, Sendable {
     /// What it answers over HTTP; nothing, and it does not listen.
     package var http: HTTPSettings?
 
-    /// Reads a document that was parsed with ``YAMLFeatures/configuration``.
+    /// Reads a document that was parsed with ``YAMLFeatures/configuration``, and all that belongs to it.
     ///
-    /// `${NAME}` in a value is replaced from `environment`, and relative paths of this machine are taken from `baseFolder`, the folder of
-    /// the configuration's file.
+    /// `${NAME}` and `${file:PATH}` in a value are replaced. Relative paths of this machine are taken from `baseFolder`, the folder of the
+    /// configuration's file, and those that stand in another file from that one's folder.
     ///
-    /// - Returns: everything wrong with the file, what YAML had to say included, in source order; and the configuration when nothing of it
-    ///   is an error.
+    /// Who tells nobody anything wants `leavingOutIncompleteChannels`: channels whose secrets are not to be had are then left out. They are with
+    /// the engine's user, and whoever reads the journal or asks how things are may well do without them.
+    ///
+    /// - Returns: everything wrong with the files, what YAML had to say included; and the configuration when nothing of it is an error.
+    package static func load(
+        _ document: YAMLDocument,
+        from sources: ConfigurationSources,
+        baseFolder: String,
+        leavingOutIncompleteChannels: Bool = false
+    ) -> LoadedConfiguration {
+        let folders = LocalFolders(base: baseFolder, home: sources.environment["HOME"])
+        var layers = ConfigurationLayers(sources, folders: folders)
+        let assembled = layers.assemble(document)
+        var loaded = LoadedConfiguration(
+            diagnostics: layers.diagnostics.inSourceOrder(),
+            files: layers.files,
+            sought: layers.sought,
+            environment: layers.environment
+        )
+        guard let assembled else {
+            return loaded
+        }
+        var expansion = EnvironmentExpansion(sources, folders: layers.folders)
+        var tree = expansion.expand(assembled)
+        loaded.tree = tree
+        loaded.expanded = expansion.expanded
+        loaded.broken = expansion.broken
+        if leavingOutIncompleteChannels {
+            loaded.incomplete = tree.removeIncompleteChannels(&expansion)
+        }
+        loaded.sought += expansion.secretFiles
+        let sink = DiagnosticSink()
+        let reader = ConfigurationReader(
+            sink: sink,
+            expanded: expansion.expanded,
+            folders: layers.folders,
+            channelsLeftOut: loaded.incomplete.map(\.name)
+        )
+        let configuration = reader.configuration(tree)
+        // What a variable should have said is reported once, as missing, and not once more as text of the wrong kind.
+        var consequences = sink.diagnostics.filter { !expansion.broken.contains($0.span) }
+        if layers.diagnostics.hasErrors {
+            // What is missing may be in the file that could not be read.
+            consequences.removeAll { $0.code == Diagnostic.Code(103) && $0.span == tree.span }
+        }
+        loaded.diagnostics = Self.unique(layers.diagnostics + expansion.diagnostics + consequences).inSourceOrder()
+        loaded.configuration = loaded.diagnostics.hasErrors ? nil : configuration
+        return loaded
+    }
+
+    /// The same for a file that stands by itself.
     package static func load(
         _ document: YAMLDocument,
         environment: [String: String],
         baseFolder: String
     ) -> (configuration: SelfhealConfiguration?, diagnostics: [Diagnostic]) {
-        guard let root = document.root else {
-            return (nil, document.diagnostics)
-        }
-        var expansion = EnvironmentExpansion(environment: environment)
-        let tree = expansion.expand(root)
-        return self.read(tree, document, expansion, environment: environment, baseFolder: baseFolder)
-    }
-
-    /// Reads a tree that was expanded, and from which some channels were left out.
-    static func read(
-        _ tree: YAMLNode,
-        _ document: YAMLDocument,
-        _ expansion: EnvironmentExpansion,
-        environment: [String: String],
-        baseFolder: String,
-        leftOut: [String] = []
-    ) -> (configuration: SelfhealConfiguration?, diagnostics: [Diagnostic]) {
-        let sink = DiagnosticSink()
-        let reader = ConfigurationReader(
-            sink: sink,
-            expanded: expansion.expanded,
-            folders: LocalFolders(base: baseFolder, home: environment["HOME"]),
-            channelsLeftOut: leftOut
-        )
-        let configuration = reader.configuration(tree)
-        // What a variable should have said is reported once, as missing, and not once more as text of the wrong kind.
-        let consequences = sink.diagnostics.filter { !expansion.broken.contains($0.span) }
-        let diagnostics = Self.unique(document.diagnostics + expansion.diagnostics + consequences).inSourceOrder()
-        return (document.isUsable && !diagnostics.hasErrors ? configuration : nil, diagnostics)
+        let loaded = self.load(document, from: ConfigurationSources(environment: environment), baseFolder: baseFolder)
+        return (loaded.configuration, loaded.diagnostics)
     }
 
     /// An anchored mapping is read wherever it is merged, and is wrong there each time in the same way.

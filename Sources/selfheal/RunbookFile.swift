@@ -59,21 +59,29 @@ struct RunbookFile {
         if TestFileReader.isTestFile(root) {
             return self.checkTests(path)
         }
-        guard root["cluster"] != nil, root["steps"] == nil else {
+        let isConfiguration = ["cluster", "include", "environments"].contains { root[$0] != nil }
+        guard isConfiguration, root["steps"] == nil else {
             return self.compile(asRunbook)
         }
         let document = YAMLDocument.parse(path: path, bytes: bytes, features: .configuration)
         // Where files are checked, as in a repository, the secrets of channels need not be.
-        let loaded = SelfhealConfiguration.loadWithoutIncompleteChannels(
+        let loaded = SelfhealConfiguration.load(
             document,
-            environment: Environment.all,
-            baseFolder: TextFile.folder(of: path)
+            from: .here,
+            baseFolder: TextFile.folder(of: path),
+            leavingOutIncompleteChannels: true
         )
-        return RunbookFile(
-            file: document.file,
+        return self.of(loaded, document.file)
+    }
+
+    /// A configuration with the files that it is put together from.
+    static func of(_ loaded: LoadedConfiguration, _ file: SourceFile) -> RunbookFile {
+        RunbookFile(
+            file: file,
             diagnostics: loaded.diagnostics,
             plan: nil,
-            configurationSummary: self.summary(loaded.configuration, loaded.incomplete)
+            configurationSummary: self.summary(loaded),
+            called: loaded.files.filter { $0.path != file.path }
         )
     }
 
@@ -92,11 +100,13 @@ struct RunbookFile {
         )
     }
 
-    private static func summary(_ configuration: SelfhealConfiguration?, _ incomplete: [IncompleteChannel]) -> String {
-        let nodes = configuration.map { ", \($0.inventory.nodes.count.counted("node"))" } ?? ""
-        let names = incomplete.map { "\($0.name) (\($0.missing.joined(separator: ", ")))" }.joined(separator: ", ")
-        let channels = incomplete.isEmpty ? "" : ", channels that lack variables of the environment here: \(names)"
-        return "a configuration\(nodes)\(channels), "
+    private static func summary(_ loaded: LoadedConfiguration) -> String {
+        let nodes = loaded.configuration.map { ", \($0.inventory.nodes.count.counted("node"))" } ?? ""
+        let environment = loaded.environment.map { " of the environment '\($0)'" } ?? ""
+        let names = loaded.incomplete.map { "\($0.name) (\($0.missing.joined(separator: ", ")))" }
+            .joined(separator: ", ")
+        let channels = names.isEmpty ? "" : ", channels that lack variables of the environment here: \(names)"
+        return "a configuration\(environment)\(nodes)\(channels), "
     }
 
     private static func compile(_ document: YAMLDocument) -> RunbookFile {

@@ -8,6 +8,8 @@ import Glibc
 enum TextFile {
     struct Problem: Error {
         let reason: String
+        /// Whether there is no such file.
+        var isMissing = false
     }
 
     /// Above what any of our formats allows, so that the format's own limit speaks first.
@@ -16,7 +18,7 @@ enum TextFile {
     static func read(_ path: String) -> Result<[UInt8], Problem> {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            return .failure(Problem(reason: self.lastError))
+            return .failure(self.lastProblem)
         }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
@@ -25,7 +27,7 @@ enum TextFile {
             let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
             guard count >= 0 else {
                 if errno == EINTR { continue }
-                return .failure(Problem(reason: self.lastError))
+                return .failure(self.lastProblem)
             }
             guard count > 0 else {
                 return .success(bytes)
@@ -41,7 +43,7 @@ enum TextFile {
     static func readStored(_ path: String) -> Result<[UInt8], Problem> {
         var status = stat()
         guard stat(path, &status) == 0 else {
-            return .failure(Problem(reason: self.lastError))
+            return .failure(self.lastProblem)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             return .failure(Problem(reason: "it is no file"))
@@ -49,8 +51,8 @@ enum TextFile {
         return self.read(path)
     }
 
-    private static var lastError: String {
-        String(cString: strerror(errno)).lowercased()
+    private static var lastProblem: Problem {
+        Problem(reason: String(cString: strerror(errno)).lowercased(), isMissing: errno == ENOENT)
     }
 }
 

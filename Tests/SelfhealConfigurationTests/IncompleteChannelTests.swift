@@ -7,19 +7,12 @@ import SelfhealConfiguration
 import Testing
 
 @Suite struct IncompleteChannelTests {
-    private func load(
-        _ text: String,
-        _ environment: [String: String] = [:]
-    ) -> (
-        configuration: SelfhealConfiguration?, incomplete: [IncompleteChannel], diagnostics: [Diagnostic]
-    ) {
-        let whole = "cluster: { zookeeper_nodes: [{ host: zk1 }] }\n" + text
-        let document = YAMLDocument.parse(SourceFile(path: "selfheal.yaml", text: whole), features: .configuration)
-        return SelfhealConfiguration.loadWithoutIncompleteChannels(
-            document,
+    private func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfiguration {
+        Loaded(
+            "cluster: { zookeeper_nodes: [{ host: zk1 }] }\n" + text,
             environment: environment,
-            baseFolder: "/etc"
-        )
+            leavingOutIncompleteChannels: true
+        ).result
     }
 
     private static let channels = """

@@ -43,27 +43,27 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let loaded = self.files.map { RunbookFile.loadToCheck($0) }
-        let isFine = self.report(loaded)
+        let isFine = Self.report(loaded, self.format, strict: self.strict)
         guard self.watch else {
             // With everything still in memory: what ends need not be taken apart.
             Glibc.exit((isFine ? ExitCode.success : ExitCode.answerIsNo).rawValue)
         }
         try FileWatch(self.files).forEachChange { changed in
             Terminal.say("")
-            _ = self.report(changed.map { RunbookFile.loadToCheck($0) })
+            _ = Self.report(changed.map { RunbookFile.loadToCheck($0) }, self.format, strict: self.strict)
         }
     }
 
     /// Prints what was found, and says whether there is nothing to answer for.
-    private func report(_ loaded: [RunbookFile]) -> Bool {
+    static func report(_ loaded: [RunbookFile], _ format: Format, strict: Bool) -> Bool {
         let all = loaded.flatMap(\.diagnostics)
-        switch self.format {
+        switch format {
         case .text: self.printText(loaded)
         case .json: Terminal.output(JSON.array(all.map(\.json)).prettyText)
         case .sarif:
             let log = SARIF.log(
                 all,
-                files: loaded.map(\.file),
+                files: loaded.flatMap(\.files),
                 version: Selfheal.version,
                 page: { DiagnosticPages.page($0) }
             )
@@ -73,10 +73,10 @@ struct Check: ParsableCommand {
                 Terminal.output(DiagnosticRenderer.githubAnnotation(diagnostic))
             }
         }
-        return !(all.hasErrors || self.strict && !all.isEmpty)
+        return !(all.hasErrors || strict && !all.isEmpty)
     }
 
-    private func printText(_ loaded: [RunbookFile]) {
+    private static func printText(_ loaded: [RunbookFile]) {
         let renderer = DiagnosticRenderer(
             files: loaded.flatMap(\.files),
             usesColour: Terminal.usesColour(on: STDOUT_FILENO)

@@ -69,12 +69,14 @@ struct LSP: ParsableCommand {
                     grammar: try self.grammar("selfheal"),
                     features: .configuration,
                     check: { document in
-                        SelfhealConfiguration.loadWithoutIncompleteChannels(
+                        // What is wrong in another of its files is shown when that is opened.
+                        SelfhealConfiguration.load(
                             document,
-                            environment: Environment.all,
-                            baseFolder: TextFile.folder(of: document.file.path)
+                            from: .here,
+                            baseFolder: TextFile.folder(of: document.file.path),
+                            leavingOutIncompleteChannels: true
                         )
-                        .diagnostics
+                        .diagnostics.filter { $0.span.path == document.file.path }
                     }
                 ),
                 .scenario: EditorLanguages.Other(

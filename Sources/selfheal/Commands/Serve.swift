@@ -40,8 +40,8 @@ struct Serve: AsyncParsableCommand {
     var format = LogFormat.text
 
     func run() async throws {
-        let files = ServiceFiles(configuration: self.configuration.resolvedPath, runbooks: self.files)
-        let configuration = try self.configuration.load()
+        let files = ServiceFiles(configuration: self.configuration, runbooks: self.files)
+        let configuration = try files.loadConfiguration()
         let runbooks = try files.runbooks(of: configuration)
         let engine: Engine
         do throws(EngineError) {

@@ -18,6 +18,19 @@ struct ConfigurationOption: ParsableArguments {
     )
     var path: String?
 
+    @Option(
+        name: .customLong("environment"),
+        help:
+            "The environment whose overlay lies upon the configuration, such as production; SELFHEAL_ENVIRONMENT names it too."
+    )
+    var overlay: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: "A value above all files, such as monitoring.interval=5s; may be repeated."
+    )
+    var settings: [String] = []
+
     /// Whether somebody named a file, rather than that one is looked for here.
     var isNamed: Bool {
         self.path != nil || Environment["SELFHEAL_CONFIG"] != nil
@@ -29,13 +42,7 @@ struct ConfigurationOption: ParsableArguments {
 
     /// The configuration, or its diagnostics on standard error and exit status 1 or 2.
     func load() throws -> SelfhealConfiguration {
-        let document = try self.document()
-        let loaded = SelfhealConfiguration.load(
-            document,
-            environment: Environment.all,
-            baseFolder: TextFile.folder(of: self.resolvedPath)
-        )
-        return try self.report(loaded.configuration, loaded.diagnostics, of: document)
+        try self.report(self.loadFiles()).configuration
     }
 
     /// The configuration for who reads and tells nobody anything, so that a channel whose variables are missing is no hindrance.
@@ -46,19 +53,22 @@ struct ConfigurationOption: ParsableArguments {
     func loadWithIncompleteChannels() throws -> (
         configuration: SelfhealConfiguration, incomplete: [IncompleteChannel]
     ) {
-        let document = try self.document()
-        let loaded = SelfhealConfiguration.loadWithoutIncompleteChannels(
-            document,
-            environment: Environment.all,
-            baseFolder: TextFile.folder(of: self.resolvedPath)
-        )
-        return (try self.report(loaded.configuration, loaded.diagnostics, of: document), loaded.incomplete)
+        try self.report(self.loadFiles(leavingOutIncompleteChannels: true))
     }
 
-    private func document() throws -> YAMLDocument {
+    /// The configuration's files with all that is wrong with them; exit status 2 when there is none.
+    func loadFiles(leavingOutIncompleteChannels: Bool = false) throws -> LoadedConfiguration {
         switch TextFile.read(self.resolvedPath) {
         case .success(let bytes):
-            return YAMLDocument.parse(path: self.resolvedPath, bytes: bytes, features: .configuration)
+            var sources = ConfigurationSources.here
+            sources.overlay = self.overlay ?? Environment["SELFHEAL_ENVIRONMENT"].flatMap { $0.isEmpty ? nil : $0 }
+            sources.settings = self.settings
+            return SelfhealConfiguration.load(
+                YAMLDocument.parse(path: self.resolvedPath, bytes: bytes, features: .configuration),
+                from: sources,
+                baseFolder: TextFile.folder(of: self.resolvedPath),
+                leavingOutIncompleteChannels: leavingOutIncompleteChannels
+            )
         case .failure(let problem):
             Terminal.say("the configuration '\(self.resolvedPath)' cannot be read: \(problem.reason)")
             Terminal.say("help: name it with --config; examples/selfheal.yaml is one to start from")
@@ -66,18 +76,26 @@ struct ConfigurationOption: ParsableArguments {
         }
     }
 
-    private func report(
-        _ configuration: SelfhealConfiguration?,
-        _ diagnostics: [Diagnostic],
-        of document: YAMLDocument
-    ) throws -> SelfhealConfiguration {
-        if !diagnostics.isEmpty {
-            Terminal.say(DiagnosticRenderer(files: [document.file]).render(diagnostics))
+    /// Says on standard error what is wrong, and ends with status 1 when it cannot be used.
+    func report(
+        _ loaded: LoadedConfiguration
+    ) throws -> (configuration: SelfhealConfiguration, incomplete: [IncompleteChannel]) {
+        if !loaded.diagnostics.isEmpty {
+            Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
         }
-        guard let configuration else {
+        guard let configuration = loaded.configuration else {
             throw ExitCode.answerIsNo
         }
-        return configuration
+        return (configuration, loaded.incomplete)
+    }
+}
+
+extension ConfigurationSources {
+    /// This process's environment, and the files of this machine.
+    static var here: Self {
+        Self(environment: Environment.all) { path in
+            TextFile.readStored(path).mapError { Unreadable(reason: $0.reason, isMissing: $0.isMissing) }
+        }
     }
 }
 

@@ -14,17 +14,20 @@ import Synchronization
 /// The files that a daemon works from: the configuration, and the runbooks that may start.
 final class ServiceFiles: Sendable {
     private struct Found {
+        /// What the configuration was put together from, or would be if it were there.
+        var configuration: [String]
         var runbooks: [String] = []
         var requests = 0
     }
 
-    private let configuration: String
+    private let configuration: ConfigurationOption
     private let runbooks: [String]
-    private let found = Mutex(Found())
+    private let found: Mutex<Found>
 
-    init(configuration: String, runbooks: [String]) {
+    init(configuration: ConfigurationOption, runbooks: [String]) {
         self.configuration = configuration
         self.runbooks = runbooks
+        self.found = Mutex(Found(configuration: [configuration.resolvedPath]))
     }
 
     /// Somebody wants everything read again.
@@ -35,7 +38,7 @@ final class ServiceFiles: Sendable {
     /// Another text when one of the files is another one, or somebody asked.
     var state: String {
         let found = self.found.withLock { $0 }
-        let files = [self.configuration] + found.runbooks
+        let files = found.configuration + found.runbooks
         return files.map(Self.mark).joined(separator: "\n") + "\n\(found.requests)"
     }
 
@@ -49,8 +52,15 @@ final class ServiceFiles: Sendable {
 
     /// Everything anew, or what is wrong with it on standard error.
     func load() throws -> (SelfhealConfiguration, [WatchDaemon.Runbook]) {
-        let configuration = try ConfigurationOption.parse(["--config", self.configuration]).load()
+        let configuration = try self.loadConfiguration()
         return (configuration, try self.runbooks(of: configuration))
+    }
+
+    /// The configuration, or what is wrong with it; either way the files that it names are the ones to wait for.
+    func loadConfiguration() throws -> SelfhealConfiguration {
+        let loaded = try self.configuration.loadFiles()
+        self.found.withLock { $0.configuration = loaded.sought }
+        return try self.configuration.report(loaded).configuration
     }
 
     // MARK: Runbooks
