@@ -20,7 +20,10 @@ struct Selfheal: AsyncParsableCommand {
             ),
             CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Runs.self, Show.self, ReplayCommand.self]),
             CommandGroup(name: "The watch", subcommands: [Serve.self, Why.self, FreezeCommand.self, Unfreeze.self]),
-            CommandGroup(name: "Surroundings", subcommands: [DoctorCommand.self, ProbeCommand.self]),
+            CommandGroup(
+                name: "Surroundings",
+                subcommands: [ConfigCommand.self, DoctorCommand.self, ProbeCommand.self]
+            ),
             CommandGroup(name: "People", subcommands: [Approve.self, Deny.self, Cancel.self, Settle.self]),
             CommandGroup(name: "Practice", subcommands: [Lab.self]),
         ]
