@@ -108,6 +108,8 @@ extension IntegrationTests {
             ])
             defer { daemon.signal(SIGKILL) }
             try await daemon.says("watching 1 node of kafka every 7s")
+            // It has looked twice by then, and waits for changes.
+            try await daemon.writes("edge is down")
             let second = "cluster: { nodes: [{ name: edge, host: 127.0.0.1, port: 1, rak: a }] }\n"
             _ = try Selfheal.write(second, "nodes.yaml", in: self.folder)
             try await daemon.says("nodes.yaml:1:60: error[RB0102]")
