@@ -336,7 +336,7 @@ let package = Package(
         ),
         tests("RunReplay", ["RunVocabulary", "RunPlan", "RunCore", "RunExecutor", "RunPorts", "RunTestSupport"]),
         tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport"]),
-        tests("Probes", ["CLinux"]),
+        tests("Probes", ["CLinux", "RunVocabulary"]),
         tests("ProbeZooKeeper", ["Probes"]),
         tests("ProbeKafka", ["Probes"]),
         tests("SSHClient", ["RunVocabulary"]),

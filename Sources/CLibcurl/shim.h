@@ -50,6 +50,16 @@ static inline CURLcode clibcurl_get_long(CURL *easy, CURLINFO name, long *value)
     return curl_easy_getinfo(easy, name, value);
 }
 
+/// The certificates of the last handshake, which belong to the handle; null if there are none.
+static inline const struct curl_certinfo *clibcurl_certificates(CURL *easy) {
+    struct curl_certinfo *certificates = NULL;
+    return curl_easy_getinfo(easy, CURLINFO_CERTINFO, &certificates) == CURLE_OK ? certificates : NULL;
+}
+
+static inline CURLcode clibcurl_set_debug_callback(CURL *easy, curl_debug_callback callback) {
+    return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, callback);
+}
+
 static inline CURLMcode clibcurl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }

@@ -68,6 +68,39 @@ package final class CurlTransfer: Sendable {
     package func perform(_ request: HTTPRequest) async throws(TransferError) -> HTTPResponse {
         let target = try request.target()
         let transfer = Transfer(.request(request, proxyUse: self.proxyUse), to: target, timeout: request.timeout)
+        let answer = try await self.finish(transfer)
+        return HTTPResponse(
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+            duration: transfer.age
+        )
+    }
+
+    /// Shakes hands with a server, and says whose certificate it showed and whether that is vouched for.
+    ///
+    /// A certificate that nobody vouches for takes a second handshake, as the first one ends before it can be read.
+    package func shakeHands(_ handshake: TLSHandshake) async throws(TransferError) -> TLSHandshake.Outcome {
+        let end = ContinuousClock.now + handshake.timeout
+        let first = try await self.shakeHands(handshake, proving: true)
+        guard case .distrusted(let reason) = first else {
+            return first.outcome(distrust: nil)
+        }
+        var again = handshake
+        again.timeout = max(.milliseconds(1), end - .now)
+        return try await self.shakeHands(again, proving: false).outcome(distrust: reason)
+    }
+
+    private func shakeHands(
+        _ handshake: TLSHandshake,
+        proving isProving: Bool
+    ) async throws(TransferError) -> TLSHandshake.End {
+        let work = Transfer.Work.handshake(handshake, proving: isProving)
+        let answer = try await self.finish(Transfer(work, to: handshake.target(), timeout: handshake.timeout))
+        return answer.handshake ?? .noTLS("the handshake ended without a word")
+    }
+
+    private func finish(_ transfer: Transfer) async throws(TransferError) -> Answer {
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.attach(continuation)
@@ -77,13 +110,7 @@ package final class CurlTransfer: Sendable {
             transfer.cancel()
             self.web.abandon(transfer)
         }
-        let answer = try outcome.get()
-        return HTTPResponse(
-            status: answer.status,
-            headers: answer.headers,
-            body: answer.body,
-            duration: transfer.age
-        )
+        return try outcome.get()
     }
 
     /// Hands one mail to its server and returns what the server said when it took responsibility.

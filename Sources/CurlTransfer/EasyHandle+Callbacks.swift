@@ -60,7 +60,7 @@ extension EasyHandle {
         switch self.transfer?.work {
         case .request: self.takeHeader(line)
         case .mail: self.takeReply(line)
-        case nil: return false
+        case .handshake, nil: return false
         }
         return true
     }

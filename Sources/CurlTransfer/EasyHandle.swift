@@ -33,6 +33,8 @@ internal import CLibcurl
         var body: [UInt8] = []
         var bodyLimit = 0
         var dialogue = MailDialogue()
+        /// The version of TLS that the two sides agreed on.
+        var agreedProtocol: String?
         /// Which limit was exceeded, if one was; libcurl itself only knows that a callback said no.
         var excess: String?
     }
@@ -58,6 +60,7 @@ internal import CLibcurl
         switch transfer.work {
         case .request(let request, let proxyUse): self.prepare(request, proxyUse: proxyUse)
         case .mail(let mail): self.prepare(mail, of: transfer)
+        case .handshake(let handshake, let isProving): self.prepare(handshake, proving: isProving)
         }
         return self.setup == CURLE_OK
     }
@@ -160,6 +163,11 @@ extension EasyHandle {
 extension EasyHandle {
     func outcome(of result: CURLcode) -> Transfer.Outcome {
         guard let transfer else { preconditionFailure("a handle under way has a transfer") }
+        if case .handshake(_, let isProving) = transfer.work,
+            let end = self.handshakeEnd(of: result, proving: isProving, text: self.text(for: result))
+        {
+            return .success(Answer(status: 0, handshake: end))
+        }
         if result == CURLE_OK { return .success(self.answer) }
         // We abort what is overdue when libcurl itself would still wait.
         let isOverdue = result == CURLE_ABORTED_BY_CALLBACK && transfer.isOverdue

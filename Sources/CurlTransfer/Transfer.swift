@@ -9,6 +9,7 @@ struct Answer: Sendable {
     var headers: [HTTPHeader] = []
     var body: [UInt8] = []
     var dialogue = MailDialogue()
+    var handshake: TLSHandshake.End?
 }
 
 /// One request or mail on its way, from being handed over to its only outcome.
@@ -25,6 +26,7 @@ final class Transfer: Sendable {
     enum Work: Sendable {
         case request(HTTPRequest, proxyUse: CurlTransfer.ProxyUse)
         case mail(MailEnvelope)
+        case handshake(TLSHandshake, proving: Bool)
     }
 
     typealias Outcome = Result<Answer, TransferError>

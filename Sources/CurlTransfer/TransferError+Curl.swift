@@ -35,6 +35,9 @@ extension TransferError {
         case CURLE_COULDNT_CONNECT where failure.systemError == ECONNREFUSED:
             (code, isRetriable) = (.refused, true)
             message = "\(place) refused the connection; check that something listens there"
+        case CURLE_COULDNT_CONNECT where [EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, ENETDOWN].contains(failure.systemError):
+            (code, isRetriable) = (.unreachable, true)
+            message = "the network does not carry anything to \(place) (\(words)); check the way there"
         case CURLE_COULDNT_CONNECT:
             (code, isRetriable) = (.refused, true)
             message = "cannot connect to \(place) (\(words)); check the address and the way there"

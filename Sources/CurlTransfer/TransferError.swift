@@ -9,6 +9,8 @@ package struct TransferError: Error, Hashable, Sendable, CustomStringConvertible
     package enum Code: Hashable, Sendable {
         /// Nothing accepts connections there.
         case refused
+        /// The network does not carry anything there, which says nothing about who is there.
+        case unreachable
         case timedOut
         case nameNotFound
         /// No encryption, or not with somebody we trust.

@@ -41,7 +41,7 @@ enum NodeValue {
                 observation.facts[field]?.value
                 ?? .unknown(CELUnknown("\(name): '\(field)' was not observed\(self.cause(in: observation.facts))"))
         }
-        fields["observed_at"] = self.timestamp(observation.asked.at)
+        fields["observed_at"] = observation.asked.at.value
     }
 
     /// Why a field is missing, as far as the report says.
@@ -72,12 +72,6 @@ enum NodeValue {
 
     private static func list(_ fields: [String: CELValue]) -> [CELRecord.Field] {
         fields.map { CELRecord.Field($0.key, $0.value) }
-    }
-
-    private static func timestamp(_ moment: Instant) -> CELValue {
-        let (seconds, rest) = moment.milliseconds.quotientAndRemainder(dividingBy: 1_000)
-        let timestamp = CELTimestamp(seconds: seconds, nanoseconds: rest * 1_000_000)
-        return timestamp.map { .timestamp($0) } ?? .unknown(CELUnknown("a moment beyond the calendar"))
     }
 
     /// The nodes that a value is or holds.

@@ -211,6 +211,10 @@ extension ProbeSpecification {
         switch self {
         case .tcp, .zookeeper, .kafka: []
         case .http(let question): [question.url, question.path].compactMap { $0 }
+        case .tls(let question): question.texts
+        case .prometheus(let question): question.texts
+        case .dns(let question): question.texts
+        case .jmx(let question): question.texts
         case .ssh(let command): command
         }
     }

@@ -32,6 +32,10 @@ package struct ProbeOrder: Hashable, Sendable {
         case http(url: String?, port: String?, path: String)
         case zookeeper([ZooKeeperQuestion])
         case kafka([KafkaQuestion])
+        case tls(TLSQuestion<String>)
+        case prometheus(PrometheusQuestion<String>)
+        case dns(DNSQuestion<String>)
+        case jmx(JMXQuestion<String>)
         case ssh([String])
     }
 

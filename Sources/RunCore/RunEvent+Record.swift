@@ -346,6 +346,23 @@ extension Fact {
             writer.beginObject()
             writer.field("unknown", reason)
             writer.endObject()
+        case .double(let double):
+            writer.beginObject()
+            writer.field("double", double)
+            writer.endObject()
+        case .moment(let moment):
+            writer.beginObject()
+            writer.field("at", moment.milliseconds)
+            writer.endObject()
+        case .samples(let samples):
+            writer.beginObject()
+            writer.key(literal: "samples")
+            writer.beginArray()
+            for sample in samples {
+                sample.write(to: &writer)
+            }
+            writer.endArray()
+            writer.endObject()
         }
     }
 
@@ -360,10 +377,52 @@ extension Fact {
                 self = .unknown(reason)
             } else if let count = json["ms"]?.intValue {
                 self = .span(Milliseconds(count))
+            } else if let double = json["double"].flatMap(Self.double) {
+                self = .double(double)
+            } else if let moment = json["at"]?.intValue {
+                self = .moment(Instant(milliseconds: moment))
+            } else if let samples = json["samples"]?.arrayValue {
+                self = .samples(samples.compactMap(Sample.init))
             } else {
                 return nil
             }
         case .null, .double: return nil
         }
+    }
+
+    /// What JSON cannot say as a number is the text that the writer makes of it.
+    fileprivate static func double(_ json: JSON) -> Double? {
+        switch json.stringValue {
+        case "NaN": .nan
+        case "Infinity": .infinity
+        case "-Infinity": -.infinity
+        case .some: nil
+        case nil: json.doubleValue
+        }
+    }
+}
+
+extension Fact.Sample {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key(literal: "labels")
+        writer.beginObject()
+        for (name, value) in self.labels.sorted(by: { $0.key < $1.key }) {
+            writer.key(name)
+            writer.value(value)
+        }
+        writer.endObject()
+        writer.field("value", self.value)
+        writer.endObject()
+    }
+
+    fileprivate init?(_ json: JSON) {
+        guard let value = json["value"].flatMap(Fact.double), let labels = json["labels"]?.members else {
+            return nil
+        }
+        self.init(
+            labels: Dictionary(labels.map { ($0.name, $0.value.stringValue ?? "") }, uniquingKeysWith: { $1 }),
+            value: value
+        )
     }
 }

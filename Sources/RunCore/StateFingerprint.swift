@@ -67,6 +67,22 @@ package struct StateFingerprint: Hashable, Sendable {
                 self.mix(string)
             }
         case .unknown: self.mix(8)
+        case .double(let double):
+            self.mix(9)
+            self.mix(double.bitPattern)
+        case .moment(let moment):
+            self.mix(10)
+            self.mix(UInt64(bitPattern: moment.milliseconds))
+        case .samples(let samples):
+            self.mix(11)
+            for sample in samples {
+                for (name, value) in sample.labels.sorted(by: { $0.key < $1.key }) {
+                    self.mix(name)
+                    self.mix(value)
+                }
+                self.mix(sample.value.bitPattern)
+            }
+            self.mix(UInt64(samples.count))
         }
     }
 

@@ -61,6 +61,26 @@ extension ProbeOrder {
         case .tcp(let port): question = .tcp(port: port)
         case .zookeeper(let ask): question = .zookeeper(ask)
         case .kafka(let ask): question = .kafka(ask)
+        case .tls(let asked):
+            guard let known = asked.mapTexts({ context.exactText(of: $0) }) else {
+                return nil
+            }
+            question = .tls(known)
+        case .prometheus(let asked):
+            guard let known = asked.mapTexts({ context.exactText(of: $0) }) else {
+                return nil
+            }
+            question = .prometheus(known)
+        case .dns(let asked):
+            guard let known = asked.mapTexts({ context.exactText(of: $0) }) else {
+                return nil
+            }
+            question = .dns(known)
+        case .jmx(let asked):
+            guard let known = asked.mapTexts({ context.exactText(of: $0) }) else {
+                return nil
+            }
+            question = .jmx(known)
         case .http(let http):
             var url: String?
             if let template = http.url {

@@ -110,8 +110,23 @@ package enum ProbeSpecification: Hashable, Sendable, Codable {
     case http(HTTPQuestion)
     case zookeeper(ask: [ZooKeeperQuestion])
     case kafka(ask: [KafkaQuestion])
+    case tls(TLSQuestion<Template>)
+    case prometheus(PrometheusQuestion<Template>)
+    case dns(DNSQuestion<Template>)
+    case jmx(JMXQuestion<Template>)
     /// A command that only reads, run over SSH.
     case ssh(command: [Template])
+
+    /// Whether the engine itself can ask it, as it names what it asks.
+    package var needsNoTargets: Bool {
+        switch self {
+        case .http(let question): question.url != nil
+        case .tls(let question): question.address != nil
+        case .jmx(let question): question.url != nil
+        case .prometheus, .dns: true
+        case .tcp, .zookeeper, .kafka, .ssh: false
+        }
+    }
 }
 
 package struct HTTPQuestion: Hashable, Sendable, Codable {

@@ -30,6 +30,10 @@ package enum ResultTypes {
         case .http: self.http
         case .zookeeper: self.zookeeper
         case .kafka: self.kafka
+        case .tls: self.tls
+        case .prometheus: self.prometheus
+        case .dns: self.dns
+        case .jmx: self.jmx
         case .ssh: self.ssh
         }
     }
@@ -62,6 +66,36 @@ package enum ResultTypes {
             ("lag_messages", .int), ("lag_group", .string), ("quorum_leader", .int), ("quorum_size", .int),
             ("synced_voters", .int), ("latency", .duration), ("problem", .string),
         ]
+    )
+
+    package static let tls = Self.result(
+        "tls_result",
+        [
+            ("answered", .bool), ("trusted", .bool), ("not_after", .timestamp), ("days_left", .int),
+            ("names", .list(.string)), ("subject", .string), ("issuer", .string), ("protocol", .string),
+            ("latency", .duration), ("problem", .string),
+        ]
+    )
+
+    /// One series of what a query gave.
+    package static let sample = Self.record("sample", [("labels", .map(.string, .string)), ("value", .double)])
+
+    package static let prometheus = Self.result(
+        "prometheus_result",
+        [
+            ("answered", .bool), ("value", .double), ("values", .list(.record(sample))), ("latency", .duration),
+            ("problem", .string),
+        ]
+    )
+
+    package static let dns = Self.result(
+        "dns_result",
+        [("answered", .bool), ("addresses", .list(.string)), ("latency", .duration), ("problem", .string)]
+    )
+
+    package static let jmx = Self.result(
+        "jmx_result",
+        [("answered", .bool), ("value", .double), ("text", .string), ("latency", .duration), ("problem", .string)]
     )
 
     package static let ssh = Self.result(

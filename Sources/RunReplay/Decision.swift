@@ -150,6 +150,10 @@ extension ProbeOrder.Question {
         case .http(let url, let port, let path): "http \(url ?? "\(port.map { ":\($0)" } ?? "")\(path)")"
         case .zookeeper(let questions): "zookeeper \(questions.map(\.rawValue).joined(separator: ", "))"
         case .kafka(let questions): "kafka \(questions.map(\.rawValue).joined(separator: ", "))"
+        case .tls(let question): "tls \(question.place)"
+        case .prometheus(let question): "prometheus \(question.query)"
+        case .dns(let question): "dns \(question.name) \(question.type.rawValue)"
+        case .jmx(let question): "jmx \(question.place)"
         case .ssh(let words): "ssh \(words.joined(separator: " "))"
         }
     }

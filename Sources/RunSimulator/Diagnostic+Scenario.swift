@@ -137,7 +137,8 @@ extension Diagnostic {
                 : "the answer is given to both '\(found[0])' and '\(found[1])'",
             span: span,
             help: found.isEmpty
-                ? "write ssh: PROGRAM, http: /PATH or kafka: { lag_seconds: 90 }" : "make two entries of it"
+                ? "write ssh: PROGRAM, http: /PATH, prometheus: QUERY, kafka: { lag_seconds: 90 } or another kind of probe"
+                : "make two entries of it"
         )
     }
 

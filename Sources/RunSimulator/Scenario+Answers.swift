@@ -6,7 +6,7 @@ package import RunVocabulary
 package import RunbookSource
 
 extension Scenario {
-    /// What a probe is told from some moment on, where no physics could say: programs of a site, services over HTTP, consumers' lag.
+    /// What a probe is told from some moment on, where no physics could say: programs of a site, services over HTTP, certificates, metrics.
     ///
     /// Answers are given to questions, not to steps: a program that is asked twice tells two steps the same, as it would in the world.
     package struct Answer: Hashable, Sendable {
@@ -17,6 +17,14 @@ extension Scenario {
             case http(String)
             /// Of a broker that answers: instead of what follows from its replicas.
             case kafka
+            /// The address with its port, or the port of the targets.
+            case tls(String)
+            /// The query.
+            case prometheus(String)
+            /// The name that is asked for.
+            case dns(String)
+            /// The object, a blank, and the attribute with what of it.
+            case jmx(String)
         }
 
         package var question: Question
@@ -54,6 +62,10 @@ extension Scenario.Answer.Question {
         case .ssh(let words): "ssh: \(words.count == 1 ? words[0] : "[\(words.joined(separator: ", "))]")"
         case .http(let place): "http: \(place)"
         case .kafka: "kafka"
+        case .tls(let place): "tls: \(place)"
+        case .prometheus(let query): "prometheus: \(query)"
+        case .dns(let name): "dns: \(name)"
+        case .jmx(let place): "jmx: \(place)"
         }
     }
 

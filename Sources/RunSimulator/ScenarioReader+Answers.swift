@@ -21,7 +21,7 @@ extension ScenarioReader {
         guard var fields = ScenarioFields(node, what: "an entry of 'answers'", self.mistakes) else {
             return nil
         }
-        let kinds = ["ssh", "http", "kafka"]
+        let kinds = ["ssh", "http", "kafka", "tls", "prometheus", "dns", "jmx"]
         let found = kinds.compactMap { kind in fields.take(kind).map { (kind, $0) } }
         guard found.count == 1, let (kind, value) = found.first else {
             self.mistakes.report(.scenarioAnswer(found.map(\.0), at: node.span))
@@ -46,7 +46,19 @@ extension ScenarioReader {
             question = .http(fields.text(of: value, kind) ?? "")
             facts["status"] = .int(fields.int("status", in: 100...599) ?? 200)
             facts["body"] = .string(fields.text("body") ?? "")
-        default: facts = self.kafkaFacts(value)
+        case "kafka": facts = self.kafkaFacts(value)
+        case "tls":
+            question = .tls(fields.text(of: value, kind) ?? "")
+            facts = self.certificateFacts(&fields)
+        case "prometheus":
+            question = .prometheus(fields.text(of: value, kind) ?? "")
+            facts = self.queryFacts(&fields)
+        case "dns":
+            question = .dns(fields.text(of: value, kind) ?? "")
+            facts["addresses"] = .strings(fields.texts("addresses")?.map(\.text) ?? [])
+        default:
+            question = .jmx(fields.text(of: value, kind) ?? "")
+            facts = self.attributeFacts(&fields)
         }
         // Nobody is not everybody, and what could not be read has been reported.
         if targets?.isEmpty == true, !self.mistakes.diagnostics.hasErrors {

@@ -39,6 +39,10 @@ extension Scenario.Answer.Question {
         case (.ssh(let words), .ssh(let command)): Self.isBeginning(words, of: command)
         case (.http(let place), .http(let url, _, let path)): place == url ?? path
         case (.kafka, .kafka): true
+        case (.tls(let place), .tls(let question)): place == question.place
+        case (.prometheus(let query), .prometheus(let question)): query == question.query
+        case (.dns(let name), .dns(let question)): name == question.name
+        case (.jmx(let place), .jmx(let question)): place == question.place
         default: false
         }
     }

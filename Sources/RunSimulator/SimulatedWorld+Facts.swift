@@ -18,7 +18,7 @@ extension SimulatedWorld {
         let isStill =
             switch question {
             case .tcp, .ssh: process.isCut
-            case .zookeeper, .kafka, .http: process.isCut || process.isFrozen
+            case .zookeeper, .kafka, .http, .tls, .prometheus, .dns, .jmx: process.isCut || process.isFrozen
             }
         return isStill || self.answer(of: node, to: question)?.isSilent ?? false
     }
@@ -36,7 +36,7 @@ extension SimulatedWorld {
             return self.controllerFacts(index, ask)
         case (.zookeeper, .broker), (.kafka, .member), (.zookeeper, .host), (.kafka, .host):
             return process.isCut ? PretendProcess.silence : ["problem": .string("it speaks another protocol")]
-        case (.http, _), (.ssh, _):
+        case (.http, _), (.ssh, _), (.tls, _), (.prometheus, _), (.dns, _), (.jmx, _):
             return self.isSilent(node, to: question)
                 ? PretendProcess.silence : self.scriptedFacts(of: node, asking: question)
         }

@@ -3,6 +3,7 @@
 
 import CELExpressions
 import RunPlan
+import RunVocabulary
 
 /// Answers held against a runbook: one that nothing asks for is a slip of the pen.
 extension Scenario.Answer {
@@ -33,9 +34,29 @@ extension Scenario.Answer.Question {
             (question.url ?? question.path).map { $0.cel.soleLiteral == nil || $0.cel.soleLiteral == place }
                 ?? (place == "/")
         case (.kafka, .kafka): true
+        case (.tls(let place), .tls(let question)): question.known.map { $0.place == place } ?? true
+        case (.prometheus(let query), .prometheus(let question)): Self.mayBe(query, question.query)
+        case (.dns(let name), .dns(let question)): Self.mayBe(name, question.name)
+        case (.jmx(let place), .jmx(let question)): question.known.map { $0.place == place } ?? true
         default: false
         }
     }
+}
+
+extension Scenario.Answer.Question {
+    private static func mayBe(_ text: String, _ template: Template) -> Bool {
+        template.cel.soleLiteral.map { $0 == text } ?? true
+    }
+}
+
+extension TLSQuestion<Template> {
+    /// With its texts, if they are the same whatever the expressions in them give.
+    fileprivate var known: TLSQuestion<String>? { self.mapTexts { $0.cel.soleLiteral } }
+}
+
+extension JMXQuestion<Template> {
+    /// With its texts, if they are the same whatever the expressions in them give.
+    fileprivate var known: JMXQuestion<String>? { self.mapTexts { $0.cel.soleLiteral } }
 }
 
 extension PlanAction {
@@ -62,6 +83,10 @@ extension ProbeSpecification {
             }
         case .http(let question): "http: \((question.url ?? question.path)?.text ?? "/")"
         case .kafka: "kafka"
+        case .tls(let question): question.mapTexts { $0.text }.map { "tls: \($0.place)" }
+        case .prometheus(let question): "prometheus: \(question.query.text)"
+        case .dns(let question): "dns: \(question.name.text)"
+        case .jmx(let question): question.mapTexts { $0.text }.map { "jmx: \($0.place)" }
         case .tcp, .zookeeper: nil
         }
     }

@@ -83,7 +83,7 @@ struct EventMaker {
         var facts = self.rules.facts(of: index, asking: question, node, world)
         if let said, !node.isCut {
             switch question {
-            case .ssh, .http: facts = said
+            case .ssh, .http, .tls, .prometheus, .dns, .jmx: facts = said
             case .tcp, .zookeeper, .kafka:
                 if facts["serving"] == .bool(true) {
                     facts.merge(said) { $1 }

@@ -92,6 +92,7 @@ extension Act.Command {
 struct Oracle: Sendable {
     private let statuses: [Int64]
     private let lags: [Int64]
+    private let readings: OracleReadings
     private let canDeadlinesPass: [StepName?: Bool]
 
     init(_ plan: Plan, passing: [StepName?: Bool]) {
@@ -106,6 +107,7 @@ struct Oracle: Sendable {
         // 0 and 1, those that a condition names, and one that none does.
         self.statuses = Self.statuses(named: plan.states.flatMap { $0.state.conditions.map(\.text) })
         self.lags = readsLag ? [0, (numbers.max() ?? 0) + 1] : [0]
+        self.readings = OracleReadings(plan.states.flatMap { $0.state.conditions.map(\.text) })
         self.canDeadlinesPass = passing
     }
 
@@ -132,6 +134,10 @@ struct Oracle: Sendable {
         case .ssh: self.statuses.count + 1
         case .http: 3
         case .kafka(let ask): ask.contains(.lag) ? self.lags.count : 1
+        case .tls: self.readings.certificates.count + 1
+        case .prometheus: self.readings.queries.count + 1
+        case .dns: self.readings.names.count + 1
+        case .jmx: self.readings.attributes.count + 1
         case .tcp, .zookeeper: 1
         }
     }
@@ -159,6 +165,10 @@ struct Oracle: Sendable {
             // Behind in time and behind in records are one lag.
             let lag = Fact.int(self.lags[option])
             return ask.contains(.lag) ? ["lag_seconds": lag, "lag_messages": lag] : [:]
+        case .tls: return self.readings.certificates.facts(option)
+        case .prometheus: return self.readings.queries.facts(option)
+        case .dns: return self.readings.names.facts(option)
+        case .jmx: return self.readings.attributes.facts(option)
         case .tcp, .zookeeper: return [:]
         }
     }
@@ -168,6 +178,10 @@ struct Oracle: Sendable {
         case .ssh: option < self.statuses.count ? "exit status \(self.statuses[option])" : "no answer"
         case .http: option < 2 ? "status \(option == 0 ? 200 : 500)" : "no answer"
         case .kafka(let ask): ask.contains(.lag) ? "lag \(self.lags[option])s" : ""
+        case .tls: self.readings.certificates.text(option)
+        case .prometheus: self.readings.queries.text(option)
+        case .dns: self.readings.names.text(option)
+        case .jmx: self.readings.attributes.text(option)
         case .tcp, .zookeeper: ""
         }
     }

@@ -26,7 +26,7 @@ extension WorldRules {
             return self.controllerFacts(index, node, ask, world)
         case (.zookeeper, _), (.kafka, _): return ["problem": .string("it speaks another protocol")]
         // Programs of a site have no physics: the explorer tries every answer.
-        case (.http, _), (.ssh, _): return Self.silence
+        case (.http, _), (.ssh, _), (.tls, _), (.prometheus, _), (.dns, _), (.jmx, _): return Self.silence
         }
     }
 

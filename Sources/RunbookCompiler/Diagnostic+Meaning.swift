@@ -268,12 +268,12 @@ extension Diagnostic {
         )
     }
 
-    static func httpWithoutAddress(at span: SourceSpan) -> Self {
+    static func probeWithoutAddress(_ kind: String, key: String, at span: SourceSpan) -> Self {
         self.error(
             232,
-            "'http' has no address",
+            "'\(kind)' has no address",
             at: span,
-            help: "give it a 'url', or a 'port' of its targets and a 'path'"
+            help: "give it \(key), or a 'port' of its targets\(kind == "http" ? " and a 'path'" : "")"
         )
     }
 

@@ -99,13 +99,6 @@ extension RunbookCompiler {
     }
 }
 
-extension ProbeSpecification {
-    /// Whether the engine itself can ask it.
-    fileprivate var needsNoTargets: Bool {
-        if case .http(let question) = self { question.url != nil } else { false }
-    }
-}
-
 extension Diagnostic {
     private static func error(
         _ code: UInt16,

@@ -64,10 +64,7 @@ extension RunbookCompiler {
     }
 
     private mutating func checkTargets(of probe: ProbeSpecification, given: Bool, at span: SourceSpan) {
-        if case .http(let question) = probe, question.url != nil {
-            return
-        }
-        if !given {
+        if !given, !probe.needsNoTargets {
             self.report(.missingTargets(at: span))
         }
     }
@@ -111,7 +108,7 @@ extension RunbookCompiler {
         case .tcp(let port): return .tcp(port: port.value)
         case .http(let url, let port, let path, let span):
             if url == nil, port == nil {
-                self.report(.httpWithoutAddress(at: span))
+                self.report(.probeWithoutAddress("http", key: "a 'url'", at: span))
             }
             return .http(
                 HTTPQuestion(
@@ -126,6 +123,13 @@ extension RunbookCompiler {
         case .kafka(let ask):
             let questions: [KafkaQuestion] = self.words(ask)
             return .kafka(ask: questions.isEmpty ? [.metadata] : questions)
+        case .tls(let question, let span): return self.tls(question, at: span, scope)
+        case .prometheus(let question):
+            self.checkWebAddress(question.url)
+            return question.mapTexts { self.template($0, in: scope.types) }.map { .prometheus($0) }
+        case .dns(let question):
+            return question.mapTexts { self.template($0, in: scope.types) }.map { .dns($0) }
+        case .jmx(let question, let span): return self.jmx(question, at: span, scope)
         case .ssh(let command): return .ssh(command: command.compactMap { self.template($0, in: scope.types) })
         }
     }

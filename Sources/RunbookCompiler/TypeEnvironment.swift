@@ -252,6 +252,10 @@ enum ProbeResult: Hashable, CaseIterable {
     case http
     case zookeeper
     case kafka
+    case tls
+    case prometheus
+    case dns
+    case jmx
     case ssh
     /// The probe itself is wrong and has been reported.
     case anything
@@ -262,6 +266,10 @@ enum ProbeResult: Hashable, CaseIterable {
         case .http: Self.httpType
         case .zookeeper: Self.zookeeperType
         case .kafka: Self.kafkaType
+        case .tls: Self.tlsType
+        case .prometheus: Self.prometheusType
+        case .dns: Self.dnsType
+        case .jmx: Self.jmxType
         case .ssh: Self.sshType
         case .anything: .dyn
         }
@@ -276,6 +284,10 @@ enum ProbeResult: Hashable, CaseIterable {
     private static let httpType = CELType.record(ResultTypes.http)
     private static let zookeeperType = CELType.record(ResultTypes.zookeeper)
     private static let kafkaType = CELType.record(ResultTypes.kafka)
+    private static let tlsType = CELType.record(ResultTypes.tls)
+    private static let prometheusType = CELType.record(ResultTypes.prometheus)
+    private static let dnsType = CELType.record(ResultTypes.dns)
+    private static let jmxType = CELType.record(ResultTypes.jmx)
     private static let sshType = CELType.record(ResultTypes.ssh)
     private static let stepTypes = Dictionary(
         uniqueKeysWithValues: allCases.map { ($0, ResultTypes.step(results: $0.type, items: .dyn)) }
@@ -308,6 +320,10 @@ extension ProbeKindSyntax? {
         case .http: .http
         case .zookeeper: .zookeeper
         case .kafka: .kafka
+        case .tls: .tls
+        case .prometheus: .prometheus
+        case .dns: .dns
+        case .jmx: .jmx
         case .ssh: .ssh
         case nil: .anything
         }

@@ -136,16 +136,6 @@ extension Diagnostic {
         )
     }
 
-    package static func notBuiltYet(_ word: String, at span: SourceSpan) -> Self {
-        Self(
-            code: Code(114),
-            severity: .error,
-            message: "'\(word)' belongs to the language, and this version cannot carry it out yet",
-            span: span,
-            help: "ARCHITECTURE.md lists what is still missing"
-        )
-    }
-
     package static func noCommand(at span: SourceSpan) -> Self {
         Self(
             code: Code(115),

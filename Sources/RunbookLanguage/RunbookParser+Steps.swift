@@ -415,18 +415,11 @@ extension RunbookParser {
 
     // MARK: Probes
 
-    private static let probes = ["tcp", "http", "zookeeper", "kafka", "ssh"]
-    private static let plannedProbes = ["tls", "dns", "jmx", "prometheus"]
+    private static let probes = ["tcp", "http", "tls", "zookeeper", "kafka", "jmx", "prometheus", "dns", "ssh"]
 
     private func requiredProbe(_ reader: inout MappingReader) -> ProbeKindSyntax? {
         let found = reader.pairs(of: Self.probes)
         guard let pair = found.first else {
-            for word in Self.plannedProbes {
-                if let pair = reader.pair(word) {
-                    self.sink.report(.notBuiltYet(word, at: pair.key.span))
-                    return nil
-                }
-            }
             if !reader.hasMisspelling(of: Self.probes) {
                 self.sink.report(.noProbe(in: reader.what, probes: Self.probes, at: reader.span))
             }
@@ -450,6 +443,10 @@ extension RunbookParser {
             )
         case "zookeeper": return .zookeeper(ask: body.texts("ask") ?? [])
         case "kafka": return .kafka(ask: body.texts("ask") ?? [])
+        case "tls": return Self.tls(&body, at: pair.key.span)
+        case "prometheus": return Self.prometheus(&body)
+        case "dns": return Self.dns(&body)
+        case "jmx": return Self.jmx(&body, at: pair.key.span)
         default:
             guard let words = body.require("command", because: "the words of a command that only reads") else {
                 return nil

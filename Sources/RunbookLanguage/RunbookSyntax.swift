@@ -352,6 +352,10 @@ package indirect enum ProbeKindSyntax: Sendable {
     case http(url: TemplateSyntax?, port: Spanned<String>?, path: TemplateSyntax?, span: SourceSpan)
     case zookeeper(ask: [Spanned<String>])
     case kafka(ask: [Spanned<String>])
+    case tls(TLSQuestion<TemplateSyntax>, span: SourceSpan)
+    case prometheus(PrometheusQuestion<TemplateSyntax>)
+    case dns(DNSQuestion<TemplateSyntax>)
+    case jmx(JMXQuestion<TemplateSyntax>, span: SourceSpan)
     case ssh(command: [TemplateSyntax])
 }
 

@@ -81,6 +81,10 @@ package final class WatchMetrics: Sendable {
         case .http: "http"
         case .zookeeper: "zookeeper"
         case .kafka: "kafka"
+        case .tls: "tls"
+        case .prometheus: "prometheus"
+        case .dns: "dns"
+        case .jmx: "jmx"
         case .ssh: "ssh"
         }
     }

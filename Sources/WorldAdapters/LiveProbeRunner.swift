@@ -27,6 +27,8 @@ package struct LiveProbeRunner: ProbeRunner {
     let transfer: CurlTransfer?
     /// A PEM file of the authorities to trust, in place of the system's.
     let trustedAuthorities: String?
+    /// Where the system's name servers stand.
+    let resolverFile: String
     private let observationTimeout: Milliseconds
 
     /// Makes a runner to which a node is unknown that takes longer than the time-out to tell its facts.
@@ -35,12 +37,14 @@ package struct LiveProbeRunner: ProbeRunner {
         client: SSHClient,
         transfer: CurlTransfer? = nil,
         trustedAuthorities: String? = nil,
+        resolverFile: String = "/etc/resolv.conf",
         observationTimeout: Milliseconds = .seconds(3)
     ) {
         self.prober = prober
         self.client = client
         self.transfer = transfer
         self.trustedAuthorities = trustedAuthorities
+        self.resolverFile = resolverFile
         self.observationTimeout = observationTimeout
     }
 
@@ -75,7 +79,7 @@ package struct LiveProbeRunner: ProbeRunner {
                 return Self.withHealth(facts)
             case .kafka(let ask):
                 return Self.withHealth(await self.askKafka(ask, of: node, in: inventory, self.observationTimeout))
-            case .http, .ssh:
+            case .http, .tls, .prometheus, .dns, .jmx, .ssh:
                 return ["problem": .string("the monitor of \(target) cannot be asked by this version")]
             }
         }
@@ -114,6 +118,10 @@ package struct LiveProbeRunner: ProbeRunner {
         case (.zookeeper(let questions), let node?): await self.askZooKeeper(questions, of: node, timeout)
         case (.http(let url, let port, let path), let node):
             await self.askHTTP(url: url, port: port, path: path, of: node, timeout)
+        case (.tls(let question), let node): await self.askTLS(question, of: node, timeout)
+        case (.prometheus(let question), _): await self.askPrometheus(question, timeout)
+        case (.dns(let question), _): await self.askDNS(question, timeout)
+        case (.jmx(let question), let node): await self.askJMX(question, of: node, timeout)
         case (.ssh(let words), let node?): await self.askSSH(words, of: node, timeout)
         case (.kafka, _), (_, nil): ["problem": .string("the probe needs a target")]
         }

@@ -307,6 +307,10 @@ extension ProbeOrder {
             case .http(let url, let port, let path): "http \(url ?? port ?? "")\(url == nil ? path : "")"
             case .zookeeper: "zookeeper"
             case .kafka: "kafka"
+            case .tls(let question): "tls \(question.place)"
+            case .prometheus(let question): "prometheus \(question.query)"
+            case .dns(let question): "dns \(question.name)"
+            case .jmx(let question): "jmx \(question.place)"
             case .ssh(let words): "ssh \(words.joined(separator: " "))"
             }
         let targets = self.targets.map(\.text).joined(separator: " ")

@@ -29,6 +29,8 @@ import Testing
         let facts: [String: Fact] = [
             "mode": .string("gentle"), "wait": .span(.minutes(2)), "count": .int(3), "loud": .bool(false),
             "folder": .string(""), "more": .strings(["a", ""]), "odd": .unknown("why"),
+            "share": .double(2), "end": .moment(Instant(milliseconds: -1)),
+            "load": .samples([Fact.Sample(labels: ["a": "b"], value: .infinity)]),
         ]
         let binding = RunBinding(
             run: "r1",

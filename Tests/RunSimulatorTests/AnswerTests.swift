@@ -77,6 +77,96 @@ import Testing
         #expect(world.facts(of: "host1", asking: .http(url: nil, port: "main", path: "/"))["answered"] == nil)
     }
 
+    @Test func `certificates, queries, names and attributes are what the scenario says`() throws {
+        let world = try Self.world(
+            """
+              - { tls: 9093, days_left: 3, names: [a.example] }
+              - { tls: "b.example:443", trusted: false }
+              - { prometheus: up == 0 }
+              - { prometheus: load, value: 1.5 }
+              - { prometheus: lag, values: [{ labels: { group: a }, value: 7 }, { value: .nan }] }
+              - { dns: a.example, addresses: [192.0.2.1, 192.0.2.2] }
+              - { dns: gone.example }
+              - { jmx: "java.lang:type=Memory HeapMemoryUsage/used", value: 5 }
+              - { jmx: "a:b=c State", text: RUNNING, on: host1 }
+            """
+        )
+        func told(_ question: ProbeOrder.Question) -> [String: Fact] { world.scriptedFacts(of: nil, asking: question) }
+        let port = world.facts(of: "host1", asking: .tls(TLSQuestion(address: nil, port: "9093", name: nil)))
+        #expect(port["trusted"] == .bool(true) && port["days_left"] == .int(3))
+        #expect(port["not_after"] == .moment(Instant(milliseconds: 3 * 86_400_000)))
+        #expect(port["names"] == .strings(["a.example"]))
+        let other = told(.tls(TLSQuestion(address: "b.example:443", port: nil, name: nil)))
+        #expect(other["trusted"] == .bool(false) && other["days_left"] == .int(90))
+
+        func query(_ text: String) -> [String: Fact] {
+            told(.prometheus(PrometheusQuestion(url: "http://p", query: text)))
+        }
+        #expect(query("up == 0")["values"] == .samples([]) && query("up == 0")["value"] == nil)
+        #expect(query("load")["value"] == .double(1.5))
+        guard case .samples(let samples) = query("lag")["values"] else {
+            Issue.record("\(query("lag"))")
+            return
+        }
+        #expect(samples.map(\.labels) == [["group": "a"], [:]] && samples[0].value == 7 && samples[1].value.isNaN)
+        #expect(query("lag")["value"] == nil && query("other")["answered"] == nil)
+
+        func addresses(_ name: String) -> Fact? {
+            told(.dns(DNSQuestion(name: name, type: .four, server: nil)))["addresses"]
+        }
+        #expect(addresses("a.example") == .strings(["192.0.2.1", "192.0.2.2"]))
+        #expect(addresses("gone.example") == .strings([]) && addresses("b.example") == nil)
+
+        func attribute(_ mbean: String, _ attribute: String, _ path: String?) -> ProbeOrder.Question {
+            .jmx(JMXQuestion(url: nil, port: "1", mbean: mbean, attribute: attribute, path: path))
+        }
+        let heap = told(attribute("java.lang:type=Memory", "HeapMemoryUsage", "used"))
+        #expect(heap["value"] == .double(5) && heap["text"] == .string("5.0"))
+        #expect(told(attribute("java.lang:type=Memory", "HeapMemoryUsage", nil))["answered"] == nil)
+        #expect(world.facts(of: "host1", asking: attribute("a:b=c", "State", nil))["text"] == .string("RUNNING"))
+        #expect(world.facts(of: "host2", asking: attribute("a:b=c", "State", nil))["text"] == nil)
+    }
+
+    @Test func `a rehearsal goes by what metrics are said to be`() throws {
+        let plan = try Rehearsing.plan(
+            text: """
+                runbook: measuring
+                title: Measures
+                severity: info
+                steps:
+                  - id: look
+                    probe: { prometheus: { url: "http://p:9090", query: lag } }
+                    timeout: 5s
+                  - id: route
+                    choose:
+                      - when: "steps.look.results.all(r, r.value < 10)"
+                        next: done
+                      - otherwise: late
+                      - if_unknown: lost
+                  - id: done
+                    finish: { outcome: succeeded }
+                  - id: late
+                    finish: { outcome: failed }
+                  - id: lost
+                    finish: { outcome: escalated }
+                """
+        )
+        func outcome(_ answer: String) throws -> RunOutcome? {
+            let text = """
+                scenario: measured
+                cluster: { nodes: { host1: { roles: [witness] } } }
+                start: { at: 0s }
+                answers: [{ prometheus: lag, \(answer) }]
+                """
+            return Rehearsal.run(plan, in: try Rehearsing.scenario(text: text), seed: 1).0?.outcome
+        }
+        #expect(try outcome("value: 9.5") == .succeeded)
+        #expect(try outcome("value: 10") == .failed)
+        #expect(try outcome("value: .nan") == .escalated)
+        #expect(try outcome("values: []") == .escalated)
+        #expect(try outcome("silent: true") == .escalated)
+    }
+
     @Test func `a broker says what it is told to, if it is asked and runs`() throws {
         var world = try Self.world("  - { kafka: { lag_seconds: 90, offline: 7 }, on: kafka1 }")
         let asked = world.facts(of: "kafka1", asking: .kafka([.metadata, .replication, .lag]))

@@ -57,6 +57,10 @@ import Testing
           - kafka: { under_replicated: 1, offline: 2, at_min_isr: 3, under_min_isr: 5, lag_seconds: 4, lag_messages: 6 }
             on: [kafka1, kafka2]
           - { ssh: can-reach, from: 1m, silent: true }
+          - { tls: main, from: 9m, trusted: false, days_left: 3, names: [a, b] }
+          - { prometheus: up, from: 9m, value: 2.5, values: [{ labels: { a: b }, value: 3 }] }
+          - { dns: x, from: 9m, addresses: 192.0.2.1 }
+          - { jmx: x, from: 9m, text: y }
         monitors: { every: 10s, timeout: 2s, down_after: 3, up_after: 2 }
         start: { at: 30s }
         parameters: { settle_time: 5s, depth: 3 }
@@ -112,7 +116,9 @@ import Testing
     }
 
     @Test func `answers are read in the order of their moments`() throws {
-        let answers = try Rehearsing.scenario(text: Self.everything).answers
+        let all = try Rehearsing.scenario(text: Self.everything).answers
+        #expect(all.suffix(4).map(\.question) == [.tls("main"), .prometheus("up"), .dns("x"), .jmx("x")])
+        let answers = Array(all.dropLast(4))
         #expect(answers.map(\.question) == [.http("/health"), .kafka, .ssh(["can-reach"]), .ssh(["lock", "held"])])
         #expect(answers.map(\.from) == [.zero, .zero, .minutes(1), .minutes(5)])
         #expect(answers.map(\.nodes) == [[], ["kafka1", "kafka2"], [], ["witness1"]])

@@ -37,6 +37,54 @@ import Testing
         #expect(report.areTracesReal)
     }
 
+    // Goal: a proof goes through every answer that a condition can tell apart, and through silence.
+    // Method: a way for each answer, and each must be found possible; one that no answer leads to must not. What can be unknown stands last.
+    @Test(arguments: [
+        (
+            "tls: { address: \"a:1\" }", "r.trusted && r.days_left > 14", "!r.trusted",
+            "r.days_left > 14 && r.days_left < 15"
+        ),
+        (
+            "prometheus: { url: \"http://p\", query: q }", "r.value > 0.5", "size(r.values) == 0",
+            "r.value > 3 && r.value < 3"
+        ),
+        ("dns: { name: a }", "size(r.addresses) > 1", "r.addresses == ['192.0.2.9']", "size(r.addresses) < 0"),
+        (
+            "jmx: { url: \"http://a\", mbean: \"a:b=c\", attribute: d }", "r.value > 2 && r.value < 3",
+            "r.text == 'UP'", "r.value > 2 && r.value < 2"
+        ),
+    ])
+    func `what is measured may be anything`(probe: String, first: String, second: String, never: String) throws {
+        func ways(_ conditions: [String]) -> String {
+            conditions.enumerated().map { number, condition in
+                "      - { when: \"steps.look.results.all(r, \(condition))\", next: way\(number) }"
+            }.joined(separator: "\n")
+        }
+        let outcomes = ["not_needed", "succeeded", "escalated"]
+        let ends = outcomes.enumerated().map { number, outcome in
+            "  - { id: way\(number), finish: { outcome: \(outcome) } }"
+        }
+        let text = Prover.runbook(
+            """
+              - id: look
+                probe: { \(probe) }
+                timeout: 5s
+              - id: route
+                choose:
+            \(ways([second, never, first]))
+                  - { otherwise: give_up }
+                  - { if_unknown: give_up }
+              - { id: give_up, finish: { outcome: failed } }
+            \(ends.joined(separator: "\n"))
+            """,
+            properties: outcomes.map { "  - possible: { ends: \($0) }" }.joined(separator: "\n")
+                + "\n  - possible: { ends: failed }"
+        )
+        let report = try Prover().report(on: text)
+        let impossible = report.violated.filter { $0.hasPrefix("it is possible to end") }
+        #expect(impossible == ["it is possible to end succeeded"], "\(text)")
+    }
+
     @Test func `a request that loses data needs somebody's leave`() throws {
         let request = """
               - id: promote

@@ -282,6 +282,52 @@ import Testing
         )
     }
 
+    @Test(arguments: [
+        ("tls: {}", "tls", "an 'address'"), ("jmx: { mbean: \"a:b=c\", attribute: d }", "jmx", "a 'url'"),
+    ])
+    func `a handshake and an attribute have an address`(probe: String, kind: String, key: String) {
+        expectProblem(
+            232,
+            "'\(kind)' has no address",
+            help: "give it \(key), or a 'port' of its targets",
+            in: runbook("  - id: look\n    probe: { targets: ensemble, ❶\(kind)❶\(probe.dropFirst(kind.count)) }")
+        )
+    }
+
+    @Test(arguments: ["kafka1", "kafka1:", "kafka1:0", "kafka1:99999", "2001:db8::1:9093", ":9093", "a b:1"])
+    func `an address to shake hands with has a host and a port`(address: String) {
+        expectProblem(
+            261,
+            "'\(address)' is no host with a port",
+            help: "write kafka1.example:9093, or [2001:db8::1]:9093",
+            in: runbook("  - id: look\n    probe: { tls: { address: ❶\"\(address)\"❶ } }")
+        )
+    }
+
+    @Test func `an object of management has a domain and properties`() {
+        expectProblem(
+            262,
+            "'java.lang.Memory' names no MBean",
+            help: "a name has a domain, a colon and properties: java.lang:type=Memory",
+            in: runbook(
+                "  - id: look\n    probe: { targets: ensemble, jmx: { port: 1, mbean: ❶java.lang.Memory❶, attribute: a } }"
+            )
+        )
+    }
+
+    @Test(arguments: [
+        "prometheus: { url: ❶prometheus:9090❶, query: up }",
+        "jmx: { url: ❶kafka1:8778❶, mbean: \"a:b=c\", attribute: d }",
+    ])
+    func `metrics are asked over HTTP`(probe: String) {
+        expectProblem(
+            250,
+            "this is no address of HTTP",
+            help: "it begins with 'http://' or 'https://'",
+            in: runbook("  - id: look\n    probe: { \(probe) }")
+        )
+    }
+
     @Test func `what is never repeated is never retried`() {
         expectProblem(
             233,

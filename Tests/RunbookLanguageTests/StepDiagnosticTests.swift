@@ -134,13 +134,12 @@ import Testing
         )
     }
 
-    @Test(arguments: ["tls", "dns", "jmx", "prometheus"])
-    func `a probe of the language that is not built yet says so`(probe: String) {
+    @Test func `a name is asked for in one of two types`() {
         expectProblem(
-            114,
-            "'\(probe)' belongs to the language, and this version cannot carry it out yet",
-            help: "ARCHITECTURE.md lists what is still missing",
-            in: runbook(withStep: "probe: { targets: ensemble, ❶\(probe)❶: {} }")
+            104,
+            "'MX' is no value of 'type'",
+            help: "it is one of A, AAAA",
+            in: runbook(withStep: "probe: { dns: { name: a.example, type: ❶MX❶ } }")
         )
     }
 
@@ -247,7 +246,7 @@ import Testing
         expectProblem(
             117,
             "'probe' does not say what to look at",
-            help: "give it one of tcp, http, zookeeper, kafka, ssh",
+            help: "give it one of tcp, http, tls, zookeeper, kafka, jmx, prometheus, dns, ssh",
             in: runbook(withStep: "probe: ❶{ targets: ensemble }❶")
         )
         expectProblem(
@@ -272,7 +271,7 @@ import Testing
         expectProblem(
             117,
             "'verify' does not say what to look at",
-            help: "give it one of tcp, http, zookeeper, kafka, ssh",
+            help: "give it one of tcp, http, tls, zookeeper, kafka, jmx, prometheus, dns, ssh",
             in: runbook(
                 withStep: "run: { targets: e, service: kafka, do: stop }\nverify: ❶{ expect: result.open }❶"
             )

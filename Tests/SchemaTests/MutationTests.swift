@@ -57,6 +57,11 @@ import Testing
           begin: { ensemble: [up, down] }
         steps:
           - { id: look, probe: { targets: ensemble, expect_targets: 1..3, zookeeper: { ask: [srvr] } }, timeout: 5s }
+          - { id: handshake, probe: { tls: { address: "a:1", name: b } } }
+          - { id: secured, probe: { targets: ensemble, tls: { port: client } } }
+          - { id: ask_metrics, probe: { prometheus: { url: "http://a/", query: up } } }
+          - { id: ask_names, probe: { dns: { name: a.example, type: AAAA, server: 127.0.0.1 } } }
+          - { id: heap, probe: { targets: ensemble, jmx: { port: 1, mbean: "a:b=c", attribute: d, path: e } } }
           - id: rest
             wait: { targets: ensemble, tcp: { port: client }, until: result.open, every: 2s, consecutive: 2 }
             timeout: 1m

@@ -87,6 +87,10 @@ import Testing
             ("answer", "cluster: { brokers: 1 }, answers: [{ ?, ssh: a }]"),
             ("answer", "cluster: { brokers: 1 }, answers: [{ ?, http: a }]"),
             ("answer", "cluster: { brokers: 1 }, answers: [{ ?, kafka: {} }]"),
+            ("answer", "cluster: { brokers: 1 }, answers: [{ ?, tls: a }]"),
+            ("answer", "cluster: { brokers: 1 }, answers: [{ ?, prometheus: a }]"),
+            ("answer", "cluster: { brokers: 1 }, answers: [{ ?, dns: a }]"),
+            ("answer", "cluster: { brokers: 1 }, answers: [{ ?, jmx: a }]"),
             ("monitors", "cluster: { brokers: 1 }, monitors: { ? }"),
         ].map { ($0.0, "{ tests: a, cases: [{ case: a, \($0.1), expect: { harm: true } }] }") }
 

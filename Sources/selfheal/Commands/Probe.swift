@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CurlTransfer
 import Probes
 import RunCore
 import RunPlan
@@ -17,6 +18,10 @@ struct ProbeCommand: AsyncParsableCommand {
         case kafka
         case tcp
         case http
+        case tls
+        case prometheus
+        case dns
+        case jmx
         case ssh
     }
 
@@ -28,6 +33,10 @@ struct ProbeCommand: AsyncParsableCommand {
             selfheal probe kafka role:kafka_broker --ask metadata --ask replication
             selfheal probe tcp role:kafka_broker --port broker
             selfheal probe http kafka1 --port 8080 --path /health
+            selfheal probe tls kafka1 --port 9093
+            selfheal probe prometheus --url http://prometheus:9090 --query 'up{job="kafka"}'
+            selfheal probe dns --name kafka1.example
+            selfheal probe jmx kafka1 --port 8778 --mbean java.lang:type=Memory --attribute HeapMemoryUsage --inner used
             selfheal probe ssh zk1 --command "df -P /"
             Exit status: 0 when every node answered, 1 when one did not, 2 when it was asked wrongly, 3 when we failed.
             """
@@ -36,12 +45,12 @@ struct ProbeCommand: AsyncParsableCommand {
     @Argument(help: "What is looked at: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var kind: Kind
 
-    @Argument(help: "Nodes of the configuration, or role:NAME for all with that role.")
-    var targets: [String]
+    @Argument(help: "Nodes of the configuration, or role:NAME for all with that role; prometheus and dns need none.")
+    var targets: [String] = []
 
     @OptionGroup var configuration: ConfigurationOption
 
-    @Option(help: "tcp and http: a port's name in the configuration, such as client, or its number.")
+    @Option(help: "tcp, http, tls and jmx: a port's name in the configuration, such as client, or its number.")
     var port: String?
 
     @Option(help: "http: the path.")
@@ -53,6 +62,30 @@ struct ProbeCommand: AsyncParsableCommand {
     )
     var ask: [String] = []
 
+    @Option(help: "prometheus: the server's address.")
+    var url: String?
+
+    @Option(help: "prometheus: an expression in PromQL.")
+    var query: String?
+
+    @Option(help: "dns: the name whose addresses are asked for. tls: whose certificate it must be, if not the host's.")
+    var name: String?
+
+    @Option(help: "dns: A or AAAA.")
+    var type = DNSAddressType.four
+
+    @Option(help: "dns: the name server, in place of the system's.")
+    var server: String?
+
+    @Option(help: "jmx: the object's name.")
+    var mbean: String?
+
+    @Option(help: "jmx: what is read of it.")
+    var attribute: String?
+
+    @Option(help: "jmx: what of a composite value.")
+    var inner: String?
+
     @Option(help: "ssh: a command that only reads; a shell on the host reads it.")
     var command: String?
 
@@ -63,7 +96,7 @@ struct ProbeCommand: AsyncParsableCommand {
     var format = OutputFormat.text
 
     func validate() throws {
-        if self.targets.isEmpty {
+        if self.targets.isEmpty, ![.prometheus, .dns].contains(self.kind) {
             throw ValidationError("name a node of the configuration, or role:NAME")
         }
         if !(1...600).contains(self.timeout) {
@@ -90,7 +123,10 @@ struct ProbeCommand: AsyncParsableCommand {
             Terminal.say("\(error)")
             throw ExitCode.weFailed
         }
-        let reports = await LiveProbeRunner(prober: prober, client: client).probe(order, in: inventory)
+        let transfer = CurlTransfer()
+        let runner = LiveProbeRunner(prober: prober, client: client, transfer: transfer)
+        let reports = await runner.probe(order, in: inventory)
+        await transfer.shutdown()
         await client.shutDown()
         await prober.shutdown()
         self.show(reports)
@@ -115,12 +151,37 @@ struct ProbeCommand: AsyncParsableCommand {
                 throw ValidationError("'http' needs --port: a name such as admin, or a number")
             }
             return .http(url: nil, port: port, path: self.path)
+        case .tls:
+            return .tls(TLSQuestion(address: nil, port: try self.given(self.port, "port"), name: self.name))
+        case .prometheus:
+            return .prometheus(
+                PrometheusQuestion(url: try self.given(self.url, "url"), query: try self.given(self.query, "query"))
+            )
+        case .dns:
+            return .dns(DNSQuestion(name: try self.given(self.name, "name"), type: self.type, server: self.server))
+        case .jmx:
+            return .jmx(
+                JMXQuestion(
+                    url: nil,
+                    port: try self.given(self.port, "port"),
+                    mbean: try self.given(self.mbean, "mbean"),
+                    attribute: try self.given(self.attribute, "attribute"),
+                    path: self.inner
+                )
+            )
         case .ssh:
             guard let command = self.command, !command.isEmpty else {
                 throw ValidationError("'ssh' needs --command, as in --command uptime")
             }
             return .ssh(["sh", "-c", command])
         }
+    }
+
+    private func given(_ value: String?, _ option: String) throws -> String {
+        guard let value, !value.isEmpty else {
+            throw ValidationError("'\(self.kind.rawValue)' needs --\(option)")
+        }
+        return value
     }
 
     private func questions<Question: RawRepresentable & CaseIterable>(
@@ -191,6 +252,8 @@ where Question.RawValue == String {
     Question.allCases.map(\.rawValue).joined(separator: ", ")
 }
 
+extension DNSAddressType: ExpressibleByArgument {}
+
 extension Fact {
     fileprivate var json: JSON {
         switch self {
@@ -199,6 +262,15 @@ extension Fact {
         case .string(let string): .string(string)
         case .span(let span): .object([JSONMember("ms", .int(span.count))])
         case .strings(let strings): .array(strings.map { .string($0) })
+        case .double(let double): .double(double)
+        case .moment: .string(self.text)
+        case .samples(let samples):
+            .array(
+                samples.map { sample in
+                    let labels = sample.labels.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
+                    return .object([JSONMember("labels", .object(labels)), JSONMember("value", .double(sample.value))])
+                }
+            )
         case .unknown(let reason): .object([JSONMember("unknown", .string(reason))])
         }
     }
