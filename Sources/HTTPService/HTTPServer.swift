@@ -6,6 +6,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
+import Synchronization
 
 package struct HTTPServerError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
@@ -21,18 +22,29 @@ package final class HTTPServer: Sendable {
     private let server: Server<GuardedChannel>
     private let connections: OpenConnections
     private let task: Task<Void, Never>
+    private let closed: EventLoopFuture<Void>
+    private let hasClosed: HasClosed
     /// The port it listens on, which the system chose if none was given.
     package let port: Int
+
+    private final class HasClosed: Sendable {
+        let value = Atomic(false)
+    }
 
     private init(
         _ server: Server<GuardedChannel>,
         connections: OpenConnections,
         task: Task<Void, Never>,
+        closed: EventLoopFuture<Void>,
         port: Int
     ) {
         self.server = server
         self.connections = connections
         self.task = task
+        self.closed = closed
+        let hasClosed = HasClosed()
+        self.hasClosed = hasClosed
+        closed.whenComplete { _ in hasClosed.value.store(true, ordering: .releasing) }
         self.port = port
     }
 
@@ -56,7 +68,7 @@ package final class HTTPServer: Sendable {
         // What a client did wrong is told to the client.
         let silence = Logger(label: "selfheal.http") { _ in SwiftLogNoOpLogHandler() }
         let connections = OpenConnections()
-        let started = Self.loops.next().makePromise(of: Int.self)
+        let started = Self.loops.next().makePromise(of: (port: Int, closed: EventLoopFuture<Void>).self)
         let server = Server(
             childChannelSetup: GuardedChannel(limits: limits, connections: connections, handler: handler),
             configuration: ServerConfiguration(
@@ -66,7 +78,7 @@ package final class HTTPServer: Sendable {
             ),
             onServerRunning: { channel in
                 await Self.keepAccepting(channel)
-                started.succeed(channel.localAddress?.port ?? port)
+                started.succeed((channel.localAddress?.port ?? port, channel.closeFuture))
             },
             eventLoopGroup: Self.loops,
             logger: silence
@@ -79,8 +91,8 @@ package final class HTTPServer: Sendable {
             }
         }
         do {
-            let port = try await started.futureResult.get()
-            return HTTPServer(server, connections: connections, task: task, port: port)
+            let (port, closed) = try await started.futureResult.get()
+            return HTTPServer(server, connections: connections, task: task, closed: closed, port: port)
         } catch {
             let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
             throw HTTPServerError(description: "cannot listen on \(address), port \(port): \(reason)")
@@ -97,8 +109,21 @@ package final class HTTPServer: Sendable {
         }.get()
     }
 
+    /// Returns when nobody new can connect any more, whoever ended that, and when the task is cancelled.
+    package func untilClosed() async {
+        let (ends, end) = AsyncStream<Void>.makeStream()
+        self.closed.whenComplete { _ in end.finish() }
+        for await _ in ends {}
+    }
+
     /// Accepts nobody further, and hangs up on everybody when those who wait have their answer, or `grace` is over.
     package func stop(grace: Duration = .seconds(2)) async {
+        // What has ended by itself cannot be asked to end.
+        guard !self.hasClosed.value.load(ordering: .acquiring) else {
+            self.task.cancel()
+            self.connections.close()
+            return
+        }
         let end = Task { [task = self.task, connections = self.connections] in
             try await Task.sleep(for: grace, clock: .continuous)
             task.cancel()

@@ -125,6 +125,31 @@ import Testing
         #expect(await client.read().isEmpty)
     }
 
+    @Test func `the end of a server that nobody asked to end is noticed`() async throws {
+        let served = try await Served()
+        let client = try RawClient(port: served.port)
+        async let closed: Void = served.server.untilClosed()
+        #expect(ListeningSocket.fail(port: served.port))
+        await closed
+        #expect((try? RawClient(port: served.port)) == nil)
+        // Whoever was connected is served on, until the server is told to let go.
+        client.send(Self.get)
+        #expect(await client.read(until: "GET /x "))
+        await served.server.stop()
+        #expect(await client.read().isEmpty)
+        let next = try await HTTPServer.start(address: "127.0.0.1", port: served.port) { _ in HTTPAnswer(200, "next") }
+        await next.stop()
+    }
+
+    @Test func `who waits for the end of a server need not wait for ever`() async throws {
+        let served = try await Served()
+        let waiting = Task { await served.server.untilClosed() }
+        waiting.cancel()
+        await waiting.value
+        #expect(try await served.status("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") == "200")
+        await served.server.stop()
+    }
+
     @Test func `a port is free again when its server has stopped`() async throws {
         let first = try await Served()
         _ = try await first.exchange("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
