@@ -50,13 +50,18 @@ let package = Package(
         pure("RunVocabulary"),
         pure("RunbookSource"),
         pure("CELExpressions"),
+        // Minutes that come again, and what clocks show where.
+        pure("CronCalendar", ["RunVocabulary"]),
         .target(
             name: "RunbookYAML",
             dependencies: ["CLibYAML", "RunbookSource"],
             swiftSettings: wrapper
         ),
         pure("RunPlan", ["RunVocabulary", "RunbookSource", "CELExpressions"]),
-        pure("RunbookLanguage", ["RunVocabulary", "RunbookSource", "RunbookYAML", "CELExpressions"]),
+        pure(
+            "RunbookLanguage",
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "CELExpressions", "CronCalendar"]
+        ),
         pure(
             "RunbookCompiler",
             ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookLanguage", "RunPlan", "CELExpressions"]
@@ -74,7 +79,7 @@ let package = Package(
         pure("Doctor", ["RunVocabulary"]),
         pure(
             "SelfhealConfiguration",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "ClusterWatch"]
+            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "ClusterWatch", "CronCalendar"]
         ),
 
         // Proof.
@@ -87,7 +92,7 @@ let package = Package(
         ),
 
         // Decides what the daemon watches, starts and holds back.
-        pure("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions"]),
+        pure("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "CELExpressions", "CronCalendar"]),
         pure(
             "RunbookTesting",
             ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunSimulator", "CELExpressions"]
@@ -157,7 +162,7 @@ let package = Package(
         .target(
             name: "SelfhealEngine",
             dependencies: [
-                "ClusterWatch",
+                "ClusterWatch", "CronCalendar",
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
                 "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes", "SSHClient",
             ],
@@ -285,6 +290,7 @@ let package = Package(
         tests("RunVocabulary"),
         tests("RunbookSource"),
         tests("CELExpressions"),
+        tests("CronCalendar", ["RunVocabulary"]),
         tests("RunbookYAML", ["RunbookSource"]),
         tests(
             "RunPlan",
@@ -312,7 +318,10 @@ let package = Package(
         tests("LanguageServer", ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunbookEditor"]),
         tests("CommandReceipts", ["RunVocabulary"]),
         tests("Doctor", ["RunVocabulary"]),
-        tests("SelfhealConfiguration", ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary"]),
+        tests(
+            "SelfhealConfiguration",
+            ["RunbookSource", "RunbookYAML", "RunPlan", "RunVocabulary", "CronCalendar"]
+        ),
         tests(
             "RunSimulator",
             [
@@ -335,7 +344,7 @@ let package = Package(
             ]
         ),
         tests("RunReplay", ["RunVocabulary", "RunPlan", "RunCore", "RunExecutor", "RunPorts", "RunTestSupport"]),
-        tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport"]),
+        tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport", "CronCalendar"]),
         tests("Probes", ["CLinux", "RunVocabulary"]),
         tests("ProbeZooKeeper", ["Probes"]),
         tests("ProbeKafka", ["Probes"]),
@@ -356,7 +365,7 @@ let package = Package(
             "SelfhealEngine",
             [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunTestSupport", "RunbookSource", "RunbookYAML",
-                "SelfhealConfiguration", "WorldAdapters", "RunJournal", "ControlSocket",
+                "SelfhealConfiguration", "WorldAdapters", "RunJournal", "ControlSocket", "ClusterWatch",
             ]
         ),
         tests("HTTPService"),

@@ -7,7 +7,8 @@ import Testing
 /// Agreements about the source, as failures with a useful sentence.
 @Suite struct SourceTidyTests {
     static let pure = [
-        "RunVocabulary", "RunbookSource", "CELExpressions", "RunPlan", "RunbookLanguage", "RunbookCompiler", "RunCore",
+        "RunVocabulary", "RunbookSource", "CELExpressions", "CronCalendar", "RunPlan", "RunbookLanguage",
+        "RunbookCompiler", "RunCore",
         "RunbookEditor", "LanguageServer", "RunVerifier", "CommandReceipts", "Doctor", "SelfhealConfiguration",
         "RunReplay", "RunSimulator", "RunbookTesting", "ClusterWatch", "RunPorts",
     ]
