@@ -34,6 +34,7 @@ extension RunEvent {
         case clockReached = "clock.reached"
         case cancelRequested = "run.cancel_requested"
         case settled = "effect.settled"
+        case triggerCleared = "run.trigger_cleared"
     }
 
     // MARK: Writing
@@ -88,6 +89,9 @@ extension RunEvent {
             writer.field("by", settlement.by.text)
             writer.field("because", settlement.because)
             return .settled
+        case .triggerCleared(let what, _):
+            writer.field("what", what)
+            return .triggerCleared
         }
     }
 
@@ -161,6 +165,7 @@ extension RunEvent {
                 at: at
             )
         case .settled: self = .settled(StepKey(try reader.text("step")), try Settlement(reader), at: at)
+        case .triggerCleared: self = .triggerCleared(what: try reader.text("what"), at: at)
         }
     }
 }

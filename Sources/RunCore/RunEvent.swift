@@ -26,13 +26,16 @@ package enum RunEvent: Hashable, Sendable {
     case cancelRequested(by: PersonName, because: String, at: Instant)
     /// A person decided what is in doubt.
     case settled(StepKey, Settlement, at: Instant)
+    /// What the run was started for is over; the run goes on, and people can see it.
+    case triggerCleared(what: String, at: Instant)
 
     package var moment: Instant {
         switch self {
         case .started(let at), .refused(_, let at), .resumed(let at), .observed(_, _, let at), .probed(_, _, let at),
             .began(_, let at),
             .ended(_, _, let at), .voted(_, _, let at), .told(_, _, let at), .clockReached(let at),
-            .cancelRequested(_, _, let at), .settled(_, _, let at):
+            .cancelRequested(_, _, let at), .settled(_, _, let at),
+            .triggerCleared(_, let at):
             at
         }
     }
@@ -41,7 +44,8 @@ package enum RunEvent: Hashable, Sendable {
     var effect: EffectID? {
         switch self {
         case .began(let effect, _), .ended(let effect, _, _): effect
-        case .started, .refused, .resumed, .observed, .probed, .voted, .told, .clockReached, .cancelRequested, .settled:
+        case .started, .refused, .resumed, .observed, .probed, .voted, .told, .clockReached, .cancelRequested, .settled,
+            .triggerCleared:
             nil
         }
     }

@@ -79,6 +79,8 @@ package struct RunMachine: Hashable, Sendable {
             throw ReplayError("the run was started twice")
         case (.walking, .cancelRequested(let person, let because, _)):
             self.cancel(by: person, because: because)
+        // For the record: whether it matters is for the run's own looks, and for people.
+        case (.walking, .triggerCleared): break
         case (.walking, .resumed):
             self.move { runbook, context in runbook.resume(&context) }
         case (.walking, _):

@@ -105,7 +105,7 @@ struct EvidenceBook {
                 for delivery in deliveries {
                     self.deliveries[delivery.channel] = delivery
                 }
-            case .cancelRequested(_, _, let at), .settled(_, _, let at):
+            case .cancelRequested(_, _, let at), .settled(_, _, let at), .triggerCleared(_, let at):
                 self.words.append((since(at), index + 1, event))
             case .started, .refused, .resumed, .began, .clockReached: break
             }

@@ -257,6 +257,7 @@ extension RunEvent {
         case .cancelRequested(let person, let because, _):
             .cancelRequested(by: person, because: because, at: moment)
         case .settled(let step, let settlement, _): .settled(step, settlement, at: moment)
+        case .triggerCleared(let what, _): .triggerCleared(what: what, at: moment)
         }
     }
 }

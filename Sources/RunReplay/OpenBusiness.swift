@@ -39,7 +39,7 @@ struct OpenBusiness {
             guard let wakeAt, wakeAt <= at else {
                 return "the clock was looked at, and now nothing is to happen at that time"
             }
-        case .voted, .cancelRequested, .settled: break
+        case .voted, .cancelRequested, .settled, .triggerCleared: break
         }
         guard let forgotten = self.toBegin.first, !event.isBeginning else {
             return nil
@@ -60,7 +60,7 @@ struct OpenBusiness {
         case .ended(let effect, _, _): self.begun.remove(effect)
         case .observed(let request, _, _), .probed(let request, _, _): self.questions.remove(request)
         case .told(let notice, _, _): self.notices.remove(notice)
-        case .started, .refused, .voted, .clockReached, .cancelRequested, .settled: break
+        case .started, .refused, .voted, .clockReached, .cancelRequested, .settled, .triggerCleared: break
         }
         for effect in effects {
             switch effect {

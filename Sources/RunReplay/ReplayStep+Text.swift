@@ -29,6 +29,7 @@ extension RunEvent {
         case .settled(let step, let settlement, _):
             let what = settlement.happened ? "happened" : "did not happen"
             return ["\(settlement.by) settles \(step): it \(what) (\(settlement.because))"]
+        case .triggerCleared(let what, _): return ["what it was started for is over: \(what)"]
         }
     }
 }

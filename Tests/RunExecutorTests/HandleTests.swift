@@ -36,6 +36,23 @@ import Testing
         #expect(life.hosts.ledger.map(\.summary) == ["act"])
     }
 
+    @Test func `that its trigger is over is on record, also for later versions, and the run goes on`() async throws {
+        let life = Life(try PlanFixture.binding(Sample.gate, nodes: 1), clock: ManualClock())
+        async let outcome = life.run()
+        let gate = try await self.openGate(life)
+        #expect(await life.submit { .triggerCleared(what: "alert Down", at: $0) })
+        let event = try #require(life.journal.events.last)
+        #expect(event == .triggerCleared(what: "alert Down", at: event.moment))
+        #expect(event.record.kind == "run.trigger_cleared")
+        #expect(event.record.body == Array(#"{"what":"alert Down"}"#.utf8))
+        #expect(try RunEvent(event.record) == event)
+        for person in ["ada", "lin"] as [PersonName] {
+            let vote = self.vote(person, for: gate)
+            #expect(await life.submit { .voted("allow", vote, at: $0) })
+        }
+        #expect(try await outcome == .succeeded)
+    }
+
     @Test func `a gate that nobody answers closes by the clock`() async throws {
         let clock = ManualClock()
         let life = Life(try PlanFixture.binding(Sample.gate, nodes: 1), clock: clock)

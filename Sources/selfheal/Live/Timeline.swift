@@ -67,6 +67,8 @@ struct Timeline {
             let what = settlement.happened ? "happened" : "did not happen"
             let text = "settled by \(settlement.by): \(step) \(what) (\(settlement.because))"
             return [Line(at: at, weight: .main, text: text)]
+        case .triggerCleared(let what, _):
+            return [Line(at: at, weight: .main, text: "what it was started for is over, and it goes on: \(what)")]
         case .told(let notice, let deliveries, _):
             return deliveries.map { delivery in
                 let text = delivery.failure.map { "could not be told: \($0)" } ?? "told"
