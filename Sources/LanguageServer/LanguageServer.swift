@@ -18,17 +18,21 @@ package struct LanguageServer {
         package let page: @Sendable (String) -> String?
         /// A file by its path: a runbook that is called and not open.
         package let read: @Sendable (String) -> SourceFile?
+        /// Whether the system has a time zone of this name.
+        package let knowsZone: @Sendable (String) -> Bool
 
         package init(
             version: String,
             languages: EditorLanguages,
             page: @escaping @Sendable (String) -> String?,
+            knowsZone: @escaping @Sendable (String) -> Bool = { _ in true },
             read: @escaping @Sendable (String) -> SourceFile?
         ) {
             self.version = version
             self.languages = languages
             self.page = page
             self.read = read
+            self.knowsZone = knowsZone
         }
     }
 
@@ -179,7 +183,9 @@ package struct LanguageServer {
         let files = Dictionary(open) { first, _ in first }
         let read = self.configuration.read
         // What is being typed counts, saved or not.
-        self.documents[uri]?.document.analyze(loader: RunbookLoader { files[$0] ?? read($0) })
+        self.documents[uri]?.document.analyze(
+            loader: RunbookLoader(knowsZone: self.configuration.knowsZone) { files[$0] ?? read($0) }
+        )
     }
 
     /// How the editor calls a file.

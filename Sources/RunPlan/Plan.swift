@@ -33,7 +33,7 @@ package struct Plan: Hashable, Sendable, Codable {
     /// The longest the run may take in all.
     package var deadline: Milliseconds?
     package var triggers: [PlanTrigger] = []
-    /// Triggers that are sent to us; nothing when there are none.
+    /// Triggers that are sent to us, and times; nothing when there are none.
     package var alerts: [PlanAlert]?
     package var properties: [PlanProperty] = []
     /// What its proof assumes; nothing when it says nothing of it.
@@ -347,14 +347,25 @@ package struct PlanTrigger: Hashable, Sendable, Codable {
     }
 }
 
-/// An alert or a webhook that starts the runbook when it is sent to us.
+/// An alert or a webhook that starts the runbook when it is sent to us, or a time.
 package struct PlanAlert: Hashable, Sendable, Codable {
     package enum Kind: String, Hashable, Sendable, Codable {
         /// From Alertmanager, by the label `alertname`.
         case alert
         /// Sent to `/webhooks/NAME`.
         case webhook
+        /// By the clock: the name is the time in the five fields of cron, and the label `timezone` says whose clock.
+        case cron
     }
+
+    /// What becomes of a time that came while nobody watched.
+    package enum CatchUp: String, Hashable, Sendable, Codable, CaseIterable {
+        case skip
+        /// However many there were.
+        case once
+    }
+
+    package static let timezoneLabel = "timezone"
 
     package struct Pair: Hashable, Sendable, Codable {
         package var name: String
@@ -372,6 +383,8 @@ package struct PlanAlert: Hashable, Sendable, Codable {
     package var labels: [Pair]
     /// Which parameter takes the value of which label.
     package var parameters: [Pair]
+    /// Of a time alone.
+    package var catchUp: CatchUp?
     package var cooldown: Milliseconds?
     package var limit: Int?
     package var limitWindow: Milliseconds?
@@ -381,6 +394,11 @@ package struct PlanAlert: Hashable, Sendable, Codable {
         self.name = name
         self.labels = labels
         self.parameters = parameters
+    }
+
+    /// Whose clock says when it is time.
+    package var timezone: String {
+        self.labels.first { $0.name == Self.timezoneLabel }?.value ?? "UTC"
     }
 
     /// As one would write it: `alert: KafkaBrokerDown`.

@@ -82,9 +82,12 @@ extension Diagnostic {
 
     package static func notForThisTrigger(_ key: String, _ trigger: String, at span: SourceSpan) -> Self {
         let help =
-            key == "for"
-            ? "whoever sends it has waited already: in Prometheus, 'for:' stands in the alert's rule"
-            : "a condition has no labels; they are an alert's or a webhook's"
+            switch key {
+            case "for" where trigger == "cron": "a time comes once, and does not hold"
+            case "for": "whoever sends it has waited already: in Prometheus, 'for:' stands in the alert's rule"
+            case "timezone", "catch_up": "it belongs to a time: 'cron: \"30 3 * * sun\"'"
+            default: "a \(trigger == "cron" ? "time" : "condition") has no labels; they are an alert's or a webhook's"
+            }
         return Self(
             code: Code(126),
             severity: .error,

@@ -4,15 +4,21 @@
 package import RunbookSource
 import RunbookYAML
 
-/// Finds the runbooks that others call.
+/// Finds the runbooks that others call, and says which time zones there are.
 ///
 /// It is handed in, because nothing here may touch a disk: `selfheal check` reads files, an editor its open texts, a test a dictionary.
 package struct RunbookLoader: Sendable {
     /// The file of a path, or nothing.
     private let file: @Sendable (String) -> SourceFile?
+    /// Whether the system has a time zone of this name; where nobody can tell, it is believed.
+    package let knowsZone: @Sendable (String) -> Bool
 
-    package init(_ file: @escaping @Sendable (String) -> SourceFile?) {
+    package init(
+        knowsZone: @escaping @Sendable (String) -> Bool = { _ in true },
+        _ file: @escaping @Sendable (String) -> SourceFile?
+    ) {
         self.file = file
+        self.knowsZone = knowsZone
     }
 
     /// Finds nothing.

@@ -17,7 +17,7 @@ package struct RunbookSyntax: Sendable {
     package var parameters: [ParameterSyntax] = []
     package var selections: [SelectionSyntax] = []
     package var triggers: [TriggerSyntax] = []
-    /// Triggers that are sent to us.
+    /// Triggers that are sent to us, and times.
     package var alerts: [AlertSyntax] = []
     package var autonomy: Spanned<String>?
     package var isForMassFailure = false
@@ -69,13 +69,27 @@ package struct TriggerSyntax: Sendable {
     package var limit: Spanned<RateLimit>?
 }
 
-/// `alert: NAME` or `webhook: NAME`.
+/// `alert: NAME`, `webhook: NAME` or `cron: TIME`.
 package struct AlertSyntax: Sendable {
-    package var isWebhook: Bool
+    package enum Kind: Sendable {
+        case alert
+        case webhook
+        case cron
+    }
+
+    package enum CatchUp: String, Sendable, CaseIterable {
+        case skip
+        case once
+    }
+
+    package var kind: Kind
+    /// A time has one blank between its fields.
     package var name: Spanned<String>
     package var labels: [TextPairSyntax]
     /// Which parameter takes the value of which label.
     package var parameters: [TextPairSyntax]
+    package var timezone: Spanned<String>?
+    package var catchUp: Spanned<CatchUp>?
     package var cooldown: Spanned<Milliseconds>?
     package var limit: Spanned<RateLimit>?
 }

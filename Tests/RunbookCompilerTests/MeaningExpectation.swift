@@ -15,8 +15,12 @@ func compile(_ source: MarkedSource) -> (plan: Plan?, diagnostics: [Diagnostic])
 }
 
 extension RunbookLoader {
+    private static func isBerlin(_ zone: String) -> Bool {
+        zone == "Europe/Berlin"
+    }
+
     /// The runbooks that others call in these tests and in the pages about diagnostics.
-    static let samples = RunbookLoader { path in
+    static let samples = RunbookLoader(knowsZone: Self.isBerlin) { path in
         let texts = [
             "restart_one.yaml": "parameters: { broker: { type: string }, rest: { type: duration, default: 5s } }",
             "restart_brokers.yaml": "", "../common/restart_brokers.yaml": "",

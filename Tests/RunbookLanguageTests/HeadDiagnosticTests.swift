@@ -136,6 +136,22 @@ import Testing
         )
     }
 
+    @Test(arguments: [
+        (#"cron: "30 ❶24❶ * * sun""#, UInt16(127)), ("cron: 5 4 * * mon,❶funday❶", 127), ("cron: ❶'@daily'❶", 127),
+        ("cron: 0 3 ❶30 feb❶ *", 127), ("cron: 0 3 * * *\n    ❶for❶: 5s", 126),
+        ("cron: 0 3 * * *\n    ❶labels❶: {}", 126),
+        ("condition: 1 > 0\n    ❶timezone❶: UTC", 126), ("alert: Down\n    ❶catch_up❶: once", 126),
+        ("cron: 0 3 * * *\n    catch_up: ❶twice❶", 104), ("alert: Down\n    ❶cron❶: 0 3 * * *", 125),
+    ])
+    func `a mistake in a time is named at its place`(text: String, code: UInt16) {
+        let source = runbook(withHead: "triggers:\n  - \(text)")
+        let marked = MarkedSource(source)
+        let problems = shapeProblems(in: marked)
+        #expect(problems.map(\.code.number) == [code])
+        // The quotation marks belong to the text's node, and not to what stands in it.
+        #expect(problems.allSatisfy { marked["❶"].contains($0.span) })
+    }
+
     @Test func `a parameter has a type`() {
         expectProblem(
             103,

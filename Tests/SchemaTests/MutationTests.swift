@@ -17,7 +17,7 @@ import Testing
 
     /// What a schema cannot say: texts with a grammar of their own, and what depends on two places at once.
     static let beyondSchemas: Set<UInt16> = [
-        13, 26, 105, 107, 108, 109, 110, 116, 119, 123, 124, 301, 302, 303, 304, 305, 306, 307, 308, 309, 310, 311,
+        13, 26, 105, 107, 108, 109, 110, 116, 119, 123, 124, 127, 301, 302, 303, 304, 305, 306, 307, 308, 309, 310, 311,
     ]
 
     /// What the parser lets pass though an editor underlines it: a service that has a port may call it anything.
@@ -34,6 +34,7 @@ import Testing
           - { condition: size(ensemble) < 2, for: 30s, cooldown: 1h, limit: 2 per 24h }
           - { alert: Down, labels: { severity: critical }, parameters: { mode: what }, cooldown: 1m, limit: 2 per 1h }
           - { webhook: told, parameters: { mode: what } }
+          - { cron: 30 3 * * sun, timezone: Europe/Berlin, catch_up: once, cooldown: 1m, limit: 2 per 1h }
         autonomy: approve
         mass_failure: true
         fresh: 10s

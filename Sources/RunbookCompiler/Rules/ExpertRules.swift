@@ -17,7 +17,7 @@ struct ExpertRules {
     /// Steps that have a warning already, so that one mistake is one message.
     let warned: Set<String>
 
-    /// Whether it may start without a person: by a condition, an alert or a webhook.
+    /// Whether it may start without a person: by a condition, an alert, a webhook or the clock.
     var startsByItself: Bool {
         !self.syntax.triggers.isEmpty || !self.syntax.alerts.isEmpty
     }
