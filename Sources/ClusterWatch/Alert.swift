@@ -28,7 +28,15 @@ package struct Alert: Hashable, Sendable {
         let digest = ContentDigest(
             ofCanonical: .array([.string(self.kind.rawValue), .string(self.name), labels])
         )
-        return String(digest.hexadecimal.prefix(32))
+        return (self.kind == .cron ? Self.cronMark : "") + String(digest.hexadecimal.prefix(32))
+    }
+
+    /// Begins the subject of a time, and of nothing else: it is no hexadecimal digit.
+    package static let cronMark = "t"
+
+    /// What a run for it is about; nothing when that is all of its runbook.
+    package var concern: String? {
+        self.kind == .cron ? nil : self.subject
     }
 
     package func label(_ name: String) -> String? {
@@ -42,6 +50,11 @@ package struct Alert: Hashable, Sendable {
 
     /// For people: `alert KafkaBrokerDown (instance=kafka1:9092)`.
     package var text: String {
+        if self.kind == .cron {
+            // The rest tells apart two hours that clocks show alike.
+            let time = self.began.split(separator: " ").prefix(2).joined(separator: " ")
+            return "'cron: \(self.name)' (\(self.label(PlanAlert.timezoneLabel) ?? "UTC")), due at \(time),"
+        }
         let shown = self.labels.filter { $0.name != "alertname" }.prefix(Self.labelsShown)
         let list = shown.map { "\($0.name)=\($0.value.prefix(Self.valueShown))" }.joined(separator: ", ")
         return "\(self.kind.rawValue) \(self.name)" + (list.isEmpty ? "" : " (\(list))")

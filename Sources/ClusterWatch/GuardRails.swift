@@ -21,7 +21,7 @@ struct GuardRails {
     struct Cause: Hashable {
         /// What it is about, when it is an alert.
         ///
-        /// Of two subjects one does not hold up the other; a condition is about all of its runbook.
+        /// Of two subjects one does not hold up the other; a condition and a time are about all of their runbook.
         var subject: String?
         var cooldown: Milliseconds?
         var limit: Int?
@@ -33,7 +33,7 @@ struct GuardRails {
             self.limitWindow = trigger.limitWindow
         }
 
-        init(_ trigger: PlanAlert, subject: String) {
+        init(_ trigger: PlanAlert, subject: String?) {
             self.subject = subject
             self.cooldown = trigger.cooldown
             self.limit = trigger.limit
@@ -52,6 +52,7 @@ struct GuardRails {
     /// The runbooks of starts that were asked for and have not become runs yet.
     let starting: [String]
     let health: HealthModel
+    let maintenance: Maintenance
     /// How many nodes are watched at all.
     let watched: Int
 
@@ -70,6 +71,9 @@ struct GuardRails {
                     "\(self.health.count(.unknown)) of \(self.watched) nodes cannot be seen; the trouble may be our own connection",
                 until: nil
             )
+        }
+        if let (text, until) = self.maintenance.hold(runbook.name, at: moment) {
+            return .hold(because: text, until: until)
         }
         if let hold = self.holdForOtherRuns(runbook, cause) {
             return hold
@@ -92,6 +96,9 @@ struct GuardRails {
         let own = self.runs.first { $0.runbook == runbook.name && $0.ended == nil && cause.concerns($0) }
         if let own {
             return .hold(because: "run \(own.run) of it has not ended", until: nil, onlySubject: own.subject != nil)
+        }
+        if cause.subject == nil, self.starting.contains(runbook.name) {
+            return .hold(because: "a run of it is about to begin", until: nil)
         }
         let busy = self.runs.filter { $0.ended == nil && !$0.isWaiting }
         let count = busy.count + self.starting.count

@@ -109,6 +109,26 @@ package struct HealthModel: Hashable, Sendable {
         self.counts[after, default: 0] += 1
     }
 
+    /// Why a node is thought of as it is, in words; empty for one that serves.
+    ///
+    /// A look that says only that a node does not serve gives no problem of its own: it was answered.
+    static func reason(in facts: [String: Fact]) -> String {
+        if case .string(let problem) = facts["problem"], !problem.isEmpty {
+            return problem
+        }
+        guard facts["serving"] != .bool(true) else {
+            return ""
+        }
+        let mode = if case .string(let mode) = facts["mode"], !mode.isEmpty { ", mode \(mode)" } else { "" }
+        switch facts["answered"] {
+        case .bool(true):
+            return facts["serving"] == nil
+                ? "it answers, and does not say whether it serves\(mode)" : "it answers, and does not serve\(mode)"
+        case .bool(false): return "connection refused"
+        default: return facts["serving"] == nil ? "it says nothing of whether it serves" : "it does not serve\(mode)"
+        }
+    }
+
     package static func health(in facts: [String: Fact]) -> Health {
         switch facts["serving"] {
         case .bool(true): .up

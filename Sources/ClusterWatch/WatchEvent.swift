@@ -42,12 +42,25 @@ package enum WatchEffect: Hashable, Sendable {
     case look(NodeName)
     /// Answered with ``WatchEvent/runBegan(_:runbook:subject:at:)`` or ``WatchEvent/startFailed(runbook:subject:reason:at:)``.
     case start(Launch)
+    /// Write these down, each once, and answer with ``WatchEvent/alerted(_:at:)``.
+    case accept([Wish])
     /// Write down what became of these alerts; no run comes of them.
     case answer([Int64], String)
     case tell(WatchNotice)
     case note(WatchNote)
     /// A runbook's decision is another than before.
     case decided(Decision)
+}
+
+/// Something that asks for a runbook, and is not on disk yet.
+package struct Wish: Hashable, Sendable {
+    package var runbook: String
+    package var alert: Alert
+
+    package init(runbook: String, alert: Alert) {
+        self.runbook = runbook
+        self.alert = alert
+    }
 }
 
 /// A run to be started.
@@ -85,8 +98,13 @@ package enum WatchNote: Hashable, Sendable {
     case health(NodeName, HealthModel.Health, problem: String)
     case blind(unseen: Int, of: Int)
     case sighted
-    /// What the run answers is over.
-    case cleared(RunID, Alert)
+    /// It changes too often to be believed, with the numbers; or does not any more.
+    case flapping(NodeName, String)
+    case steady(NodeName)
+    /// What the run was started for is over, in words: the run is to be told.
+    case cleared(RunID, String)
+    /// Times came while nobody watched.
+    case missed(runbook: String, String)
     case frozen(Freeze)
     case thawed(by: PersonName)
 }
@@ -150,6 +168,10 @@ package struct TriggeredRun: Hashable, Sendable {
     package var isWaiting = false
     /// What the alert was about that it answers.
     package var subject: String?
+    /// Whether a condition started it, rather than an alert or a time.
+    package var isForCondition = false
+    /// Whether it was told that what it was started for is over.
+    var wasTold = false
 
     package init(run: RunID, runbook: String, began: Instant, ended: Instant? = nil, outcome: RunOutcome? = nil) {
         self.run = run

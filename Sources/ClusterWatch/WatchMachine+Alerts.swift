@@ -33,7 +33,7 @@ extension WatchMachine {
             guard let alert = run.subject.flatMap({ subjects[$0] }) else {
                 continue
             }
-            self.effects.append(.note(.cleared(run.run, alert)))
+            self.effects.append(.note(.cleared(run.run, alert.text)))
             self.tell(
                 .info,
                 run.runbook,
@@ -56,7 +56,7 @@ extension WatchMachine {
         var taken = busy
         var place = 0
         while let (index, waiting) = self.alerts.next(for: name, from: place, at: self.now, busy: taken) {
-            let cause = GuardRails.Cause(waiting.trigger, subject: waiting.subject)
+            let cause = GuardRails.Cause(waiting.trigger, subject: waiting.accepted.alert.concern)
             let verdict = self.guardRails.verdict(on: self.runbooks[self.position(of: name)], cause, at: self.now)
             if case .hold(let why, let until, let onlySubject) = verdict {
                 self.hold(waiting, because: why)

@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+package import CronCalendar
 import RunCore
 package import RunPlan
 package import RunVocabulary
@@ -24,6 +25,12 @@ package struct WatchMachine: Hashable, Sendable {
     /// The critical ones first.
     private(set) var runbooks: [WatchedRunbook]
     var alerts = AlertQueue()
+    private var timetable: Timetable
+    private let watchedUntil: Instant?
+    private var flaps = FlapWatch()
+    private var rounds: RoundCount
+    private var heartbeatAt: Instant?
+    private var zones: [String: ZoneRules]
     private(set) var decisions: [String: Decision] = [:]
     /// Since when a held runbook is looked at again.
     private var holdUntil: [String: Instant] = [:]
@@ -31,13 +38,15 @@ package struct WatchMachine: Hashable, Sendable {
     var alertHoldUntil: [String: Instant] = [:]
     /// Starts that were asked for and not answered.
     var starting: Set<Start> = []
+    /// The runbooks of those starts that a condition asked for: at most one each.
+    private var startingForCondition: Set<String> = []
     /// When to look whether a run that ended has helped.
     private var afterwards: [String: Afterwards] = [:]
     private(set) var runs: [TriggeredRun]
     private var freeze: Freeze?
     private var wasBlind = false
     private var voice = Voice()
-    private(set) var now = Instant(milliseconds: 0)
+    package private(set) var now = Instant(milliseconds: 0)
     var effects: [WatchEffect] = []
 
     struct Start: Hashable, Sendable {
@@ -51,14 +60,19 @@ package struct WatchMachine: Hashable, Sendable {
         let at: Instant
     }
 
-    /// Takes over from an earlier life: the triggered runs as far back as any limit asks, in any order, and a freeze that it left behind.
+    /// Takes over from an earlier life.
+    ///
+    /// The triggered runs go as far back as any limit asks, in any order; the zones are those that the runbooks' times and the maintenance
+    /// windows go by; it handled every time that came before `watchedUntil`.
     package init(
         settings: WatchSettings,
         inventory: Inventory,
         runbooks: [WatchedRunbook],
         runs: [TriggeredRun] = [],
         freeze: Freeze? = nil,
-        alerts: [AcceptedAlert] = []
+        alerts: [AcceptedAlert] = [],
+        zones: [String: ZoneRules] = [:],
+        watchedUntil: Instant? = nil
     ) {
         self.settings = settings
         self.inventory = inventory
@@ -66,6 +80,10 @@ package struct WatchMachine: Hashable, Sendable {
         self.schedule = LookSchedule(nodes: nodes, every: settings.every, width: settings.width)
         self.health = HealthModel(downAfter: settings.downAfter, upAfter: settings.upAfter)
         self.runbooks = Self.inOrder(runbooks)
+        self.timetable = Timetable(self.runbooks, zones: zones)
+        self.watchedUntil = watchedUntil
+        self.zones = zones
+        self.rounds = RoundCount(self.schedule.members)
         self.runs = runs.sorted { $0.began < $1.began }.suffix(Self.runLimit)
         self.freeze = freeze
         self.take(alerts)
@@ -89,6 +107,7 @@ package struct WatchMachine: Hashable, Sendable {
         settings: WatchSettings,
         inventory: Inventory,
         runbooks: [WatchedRunbook],
+        zones: [String: ZoneRules] = [:],
         at moment: Instant
     ) -> [WatchEffect] {
         self.now = max(self.now, moment)
@@ -103,6 +122,13 @@ package struct WatchMachine: Hashable, Sendable {
                 return isSameView ? same ?? runbook : runbook
             }
         )
+        self.timetable = self.timetable.adjusted(to: self.runbooks, zones: zones, at: self.now)
+        self.zones = zones
+        self.flaps.adjust(to: self.schedule.members)
+        self.rounds.adjust(to: self.schedule.members)
+        if settings.heartbeat != self.settings.heartbeat {
+            self.heartbeatAt = settings.heartbeat.map { self.now + $0 }
+        }
         self.settings = settings
         self.inventory = inventory
         let names = Set(self.runbooks.map(\.name))
@@ -116,7 +142,8 @@ package struct WatchMachine: Hashable, Sendable {
     /// When `clockReached` is due.
     package var wakeAt: Instant? {
         let moments =
-            [self.schedule.wakeAt] + self.runbooks.map(\.wakeAt) + self.holdUntil.values.map { $0 }
+            [self.schedule.wakeAt, self.timetable.wakeAt, self.flaps.wakeAt(self.settings), self.heartbeatAt]
+            + self.runbooks.map(\.wakeAt) + self.holdUntil.values.map { $0 }
             + self.alertHoldUntil.values.map { $0 } + self.afterwards.values.map(\.at)
         return moments.compactMap { $0 }.min()
     }
@@ -147,7 +174,11 @@ package struct WatchMachine: Hashable, Sendable {
     package mutating func handle(_ event: WatchEvent) -> [WatchEffect] {
         self.now = max(self.now, event.moment)
         switch event {
-        case .began: self.schedule.begin(at: self.now)
+        case .began:
+            self.schedule.begin(at: self.now)
+            self.timetable.begin(at: self.now, watchedUntil: self.watchedUntil)
+            self.heartbeatAt = self.settings.heartbeat.map { self.now + $0 }
+            self.keepTime()
         case .clockReached: self.clockReached()
         case .looked(let reports, _): self.looked(reports)
         case .alerted(let alerts, _): self.take(alerts)
@@ -179,7 +210,58 @@ package struct WatchMachine: Hashable, Sendable {
         }
         self.holdUntil = self.holdUntil.filter { $0.value > self.now }
         self.alertHoldUntil = self.alertHoldUntil.filter { $0.value > self.now }
+        self.keepTime()
+        self.effects += self.flaps.settled(at: self.now, self.settings).map { .note(.steady($0)) }
         self.seeWhetherItHelped()
+        self.sayThatWeLive()
+    }
+
+    /// Whoever does not hear this any more knows that nobody watches.
+    private mutating func sayThatWeLive() {
+        guard let due = self.heartbeatAt, due <= self.now, let pause = self.settings.heartbeat else {
+            return
+        }
+        self.heartbeatAt = self.now + pause
+        let counts = HealthModel.Health.allCases.map { "\(self.health.count($0)) \($0.rawValue)" }.joined(
+            separator: ", "
+        )
+        let began = self.runs.count { self.now.elapsed(since: $0.began) <= pause }
+        self.tell(
+            .info,
+            nil,
+            "Somebody watches: of \(self.schedule.nodes.count.counted("node")) there are \(counts). Triggered runs since the last such word: "
+                + "\(began). The next one comes in \(pause)."
+        )
+    }
+
+    /// When the last round of looks was completed.
+    package var lastRound: Instant? {
+        self.rounds.last
+    }
+
+    private mutating func keepTime() {
+        let due = self.timetable.due(at: self.now)
+        self.effects += due.missed.map { .note(.missed(runbook: $0.runbook, $0.text)) }
+        if !due.wishes.isEmpty {
+            self.effects.append(.accept(due.wishes))
+        }
+    }
+
+    /// When the times of a runbook come next, what was missed, and which of its nodes flap; nothing when there is none of that.
+    package func outlook(of runbook: String) -> String? {
+        let scope = self.runbooks.first { $0.name == runbook }?.scope ?? []
+        let flaps = self.flaps.flapping.intersection(scope).sorted { $0.text < $1.text }.prefix(Self.namesShown)
+            .compactMap { self.flaps.text($0, self.settings) }
+        let texts = [self.timetable.outlook(of: runbook, at: self.now)].compactMap { $0 } + flaps
+        return texts.isEmpty ? nil : texts.joined(separator: "; ")
+    }
+
+    /// Of the nodes that flap.
+    private static let namesShown = 5
+
+    /// The nodes that change too often to be believed.
+    package var flappingNodes: Set<NodeName> {
+        self.flaps.flapping
     }
 
     private mutating func looked(_ reports: [ProbeReport]) {
@@ -190,9 +272,22 @@ package struct WatchMachine: Hashable, Sendable {
                 return report
             }
             self.schedule.answered(node)
+            self.rounds.answered(node, of: self.schedule.members, at: self.now)
             if let news = self.health.see(node, report.facts) {
-                let problem = if case .string(let text) = report.facts["problem"] { text } else { "" }
-                self.effects.append(.note(.health(node, news, problem: problem)))
+                self.effects.append(.note(.health(node, news, problem: HealthModel.reason(in: report.facts))))
+                if self.flaps.changed(node, at: self.now, self.settings),
+                    let text = self.flaps.text(node, self.settings)
+                {
+                    self.effects.append(.note(.flapping(node, text)))
+                    self.tell(
+                        .warning,
+                        nil,
+                        "\(text). It counts as unknown until it is steady, and nothing starts for it."
+                    )
+                }
+            }
+            if let text = self.flaps.text(node, self.settings) {
+                return ProbeReport(target: node, facts: ["problem": .string(text)])
             }
             var report = report
             report.facts["health"] = self.health.health(of: node)?.fact
@@ -203,6 +298,21 @@ package struct WatchMachine: Hashable, Sendable {
         for index in self.runbooks.indices {
             self.runbooks[index].observe(seen, at: now)
         }
+        self.tellWhatIsOver()
+    }
+
+    /// A run whose condition does not hold any more is told so, once; it goes on, since its own looks say whether it must.
+    private mutating func tellWhatIsOver() {
+        for index in self.runs.indices
+        where self.runs[index].ended == nil && self.runs[index].isForCondition && !self.runs[index].wasTold {
+            let run = self.runs[index]
+            guard let runbook = self.runbooks.first(where: { $0.name == run.runbook }), let over = runbook.overCondition
+            else {
+                continue
+            }
+            self.runs[index].wasTold = true
+            self.effects.append(.note(.cleared(run.run, "'\(over)' does not hold any more")))
+        }
     }
 
     var guardRails: GuardRails {
@@ -212,6 +322,7 @@ package struct WatchMachine: Hashable, Sendable {
             runs: self.runs,
             starting: self.starting.map(\.runbook),
             health: self.health,
+            maintenance: Maintenance(windows: self.settings.maintenance, zones: self.zones),
             watched: self.schedule.nodes.count
         )
     }
@@ -249,6 +360,7 @@ package struct WatchMachine: Hashable, Sendable {
         self.starting.remove(start)
         var triggered = TriggeredRun(run: run, runbook: start.runbook, began: self.now)
         triggered.subject = start.subject
+        triggered.isForCondition = self.startingForCondition.remove(start.runbook) != nil
         self.runs.append(triggered)
         if self.runs.count > Self.runLimit, let oldest = self.runs.firstIndex(where: { $0.ended != nil }) {
             self.runs.remove(at: oldest)
@@ -257,6 +369,7 @@ package struct WatchMachine: Hashable, Sendable {
 
     private mutating func startFailed(_ start: Start, _ reason: String) {
         self.starting.remove(start)
+        self.startingForCondition.remove(start.runbook)
         let runbook = start.runbook
         self.tell(.critical, runbook, "'\(runbook)' should have started and could not: \(reason)")
         self.decide(Decision(runbook: runbook, kind: .refused, at: self.now, reason: reason))
@@ -404,7 +517,10 @@ package struct WatchMachine: Hashable, Sendable {
                 because: "May '\(plan.title)' start? \(reason). Asked because of \(why)."
             )
         }
-        self.starting.insert(Start(runbook: runbook.name, subject: alert?.alert.subject))
+        if alert == nil {
+            self.startingForCondition.insert(runbook.name)
+        }
+        self.starting.insert(Start(runbook: runbook.name, subject: alert?.alert.concern))
         let asked = why.map { "; people are asked first: \($0)" } ?? ""
         self.decide(runbook.decision(.started, at: self.now, reason + asked))
         self.effects.append(.start(Launch(plan: plan, parameters: parameters, reason: reason, alert: alert)))

@@ -40,6 +40,15 @@ package struct WatchSettings: Hashable, Sendable {
     /// So many, and none begins any more until the window has passed.
     package var startsBeforeRefusing = 2
 
+    // A node whose health changes more often than this within the window counts as unknown until it is steady.
+    package var flapChanges = 5
+    package var flapWindow = Milliseconds.minutes(15)
+
+    package var touch = TouchLimits()
+    package var maintenance: [MaintenanceWindow] = []
+    /// How often people are told that somebody still watches; never unless it is said.
+    package var heartbeat: Milliseconds?
+
     package init() {}
 
     /// What was seen longer ago than this says nothing any more.

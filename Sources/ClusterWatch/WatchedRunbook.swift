@@ -11,6 +11,8 @@ package struct WatchedRunbook: Hashable, Sendable {
     package let parameters: [String: Fact]
     private var watches: [TriggerWatch]
     private var findings: [TriggerWatch.Finding]
+    /// Whether anything was looked at yet: before that, nothing is known to be over.
+    private var hasSeen = false
     /// Which trigger has fired and not been acted upon.
     private(set) var fired: Int?
     /// The nodes that the runbook is about.
@@ -88,6 +90,7 @@ package struct WatchedRunbook: Hashable, Sendable {
     }
 
     private mutating func update(_ body: (inout TriggerWatch) -> TriggerWatch.Finding) {
+        self.hasSeen = true
         for index in self.watches.indices {
             let finding = body(&self.watches[index])
             self.findings[index] = finding
@@ -129,6 +132,14 @@ package struct WatchedRunbook: Hashable, Sendable {
         return nil
     }
 
+    /// The condition, if it is known that none holds; nothing while one holds or it cannot be told.
+    var overCondition: String? {
+        let isQuiet = self.findings.allSatisfy { finding in
+            if case .quiet = finding { true } else { false }
+        }
+        return isQuiet && self.hasSeen ? self.watches.first?.trigger.condition.text : nil
+    }
+
     /// What there is to say while nothing has fired.
     func idleDecision(at moment: Instant) -> Decision {
         for (watch, finding) in zip(self.watches, self.findings) {
@@ -152,7 +163,9 @@ package struct WatchedRunbook: Hashable, Sendable {
             }
         }
         let conditions = self.watches.map { "'\($0.trigger.condition.text)' does not hold" }
-        let alerts = (self.plan.alerts ?? []).map { "no '\($0.text)' asks for it" }
+        let alerts = (self.plan.alerts ?? []).map {
+            $0.kind == .cron ? "'\($0.text)' has not come" : "no '\($0.text)' asks for it"
+        }
         return self.decision(.quiet, at: moment, (conditions + alerts).joined(separator: ", "))
     }
 

@@ -81,6 +81,14 @@ extension ConfigurationReader {
         if let brake = reader.take("brake") {
             self.brake(brake, &settings)
         }
+        if let flap = reader.take("flap") {
+            self.flap(flap, &settings)
+        }
+        if let touch = reader.take("touch") {
+            self.touch(touch, &settings)
+        }
+        settings.maintenance = self.maintenance(&reader)
+        settings.heartbeat = self.span("heartbeat", least: .minutes(1), &reader)?.value
         return runbooks
     }
 
@@ -124,8 +132,29 @@ extension ConfigurationReader {
         settings.askFor = self.span("timeout", least: .seconds(1), &reader)?.value ?? settings.askFor
     }
 
+    /// How many targets one run may change.
+    private func touch(_ node: YAMLNode, _ settings: inout WatchSettings) {
+        guard var reader = MappingReader(node, what: "'touch'", sink: self.sink) else {
+            return
+        }
+        defer { reader.finish() }
+        let range = 1...WatchSettings.limitCeiling
+        settings.touch.perRun = reader.int("per_run", in: range)?.value
+        settings.touch.perDomain = reader.int("per_failure_domain", in: range)?.value
+    }
+
+    /// When a node changes too often to be believed.
+    private func flap(_ node: YAMLNode, _ settings: inout WatchSettings) {
+        guard var reader = MappingReader(node, what: "'flap'", sink: self.sink) else {
+            return
+        }
+        defer { reader.finish() }
+        settings.flapChanges = reader.int("changes", in: 1...WatchSettings.limitCeiling)?.value ?? settings.flapChanges
+        settings.flapWindow = self.span("within", least: .seconds(1), &reader)?.value ?? settings.flapWindow
+    }
+
     /// A duration such as `10s`, or a whole number of seconds under the other key.
-    private func span(
+    func span(
         _ key: String,
         orSeconds other: String? = nil,
         least: Milliseconds,

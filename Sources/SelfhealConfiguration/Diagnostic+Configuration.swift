@@ -259,6 +259,28 @@ extension Diagnostic {
         )
     }
 
+    package static func badWindow(_ what: String, at span: SourceSpan) -> Self {
+        self.error(
+            544,
+            what,
+            at: span,
+            help: "write { from: 2026-11-22 01:00, to: 2026-11-22 03:00 }, or { cron: \"0 2 * * sun\", lasts: 2h }"
+        )
+    }
+
+    package static func badClockTime(_ text: String, at span: SourceSpan) -> Self {
+        self.error(
+            545,
+            "'\(text)' is no time",
+            at: span,
+            help: "write it as clocks of 'timezone' show it (UTC unless it is said): 2026-11-22 03:30"
+        )
+    }
+
+    package static func badWindowTime(_ message: String, _ help: String, at span: SourceSpan) -> Self {
+        self.error(546, message, at: span, help: help)
+    }
+
     // MARK: HTTP
 
     package static func badListenAddress(_ text: String, at span: SourceSpan) -> Self {

@@ -10,9 +10,16 @@ final class Pulse: Sendable {
         /// When the watch last handled something, and when a look was last answered.
         var handled = Instant(milliseconds: 0)
         var looked = Instant(milliseconds: 0)
+        /// When the last round of looks was completed.
+        var lastRound: Instant?
         var waitingAlerts = 0
         /// Alerts that are on their way from the door to the watch.
         var arriving = 0
+        /// Until when every time that came was handled, and how many are on their way to the store.
+        var timesHandled = Instant(milliseconds: 0)
+        var timesArriving = 0
+        /// Why nobody new can connect, if nobody can.
+        var deafness: String?
         var isFrozen = false
         var hasSeenAll = false
     }

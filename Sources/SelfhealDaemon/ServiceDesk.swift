@@ -69,7 +69,8 @@ struct ServiceDesk: Sendable {
             WatchMetrics.Moment(
                 waitingAlerts: reading.waitingAlerts + reading.arriving,
                 isFrozen: reading.isFrozen,
-                heartbeat: Double(reading.handled.milliseconds) / 1_000
+                heartbeat: Double(reading.handled.milliseconds) / 1_000,
+                lastRound: reading.lastRound.map { Double($0.milliseconds) / 1_000 }
             )
         )
         return HTTPAnswer(200, text, contentType: "text/plain; version=0.0.4; charset=utf-8")
@@ -92,6 +93,10 @@ struct ServiceDesk: Sendable {
     private func readiness() -> HTTPAnswer {
         if let trouble = self.trouble {
             return HTTPAnswer(503, trouble + "\n")
+        }
+        // Heard by whoever was connected before.
+        if let deafness = self.pulse.now.deafness {
+            return HTTPAnswer(503, deafness + "\n")
         }
         return self.pulse.now.hasSeenAll
             ? HTTPAnswer(200, "every node has been looked at\n")

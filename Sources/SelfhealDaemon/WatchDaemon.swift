@@ -81,12 +81,12 @@ package struct WatchDaemon: Sendable {
     /// Far above what can be under way: looks are bounded by the watch, runs by its limits.
     private static let inboxLimit = 100_000
 
-    private let engine: Engine
-    private let surroundings: Surroundings
-    private let inbox: AsyncStream<Input>.Continuation
+    let engine: Engine
+    let surroundings: Surroundings
+    let inbox: AsyncStream<Input>.Continuation
     private let inputs: AsyncStream<Input>
-    private let pulse = Pulse()
-    private let metrics: WatchMetrics
+    let pulse = Pulse()
+    let metrics: WatchMetrics
     private let current: CurrentWatch
 
     package init(engine: Engine, runbooks: [Runbook], surroundings: Surroundings) {
@@ -109,7 +109,9 @@ package struct WatchDaemon: Sendable {
             runbooks: self.current.watched,
             runs: try await self.engine.triggeredRuns(),
             freeze: try await self.engine.freeze(),
-            alerts: try await self.engine.waitingAlerts()
+            alerts: try await self.engine.waitingAlerts(),
+            zones: SystemZones.book(for: self.current.watched.map(\.plan), settings),
+            watchedUntil: try await self.engine.watchedUntil()
         )
         self.listen()
         let unfinished = try await self.engine.unfinished()
@@ -120,8 +122,7 @@ package struct WatchDaemon: Sendable {
             reading.looked = now
             reading.isFrozen = isFrozen
         }
-        let desk = self.desk
-        let server = try await self.serve(desk)
+        let door = try await self.openDoor(self.desk)
         await withDiscardingTaskGroup { work in
             for summary in unfinished where summary.state != RunState.stopped.rawValue {
                 self.log(
@@ -133,6 +134,9 @@ package struct WatchDaemon: Sendable {
                 work.addTask { await self.drive(RunID(summary.id), of: summary.runbook) }
             }
             work.addTask { await self.beat() }
+            if let door {
+                work.addTask { await self.attend(door) }
+            }
             var alarm = Alarm(inbox: self.inbox, clock: self.engine.clock)
             self.inbox.yield(.event(.began(at: self.now)))
             for await input in self.inputs {
@@ -157,7 +161,6 @@ package struct WatchDaemon: Sendable {
             alarm.set(nil)
             work.cancelAll()
         }
-        await server?.stop()
     }
 
     /// How long alerts are known again after they were answered.
@@ -178,27 +181,13 @@ package struct WatchDaemon: Sendable {
         }
     }
 
-    private func serve(_ desk: ServiceDesk?) async throws(EngineError) -> HTTPServer? {
-        guard let desk, let settings = self.engine.configuration.http else {
-            return nil
-        }
-        do {
-            let server = try await HTTPServer.start(address: settings.address, port: settings.port) {
-                await desk.answer($0)
-            }
-            self.log(.info, "listening", "listening on \(settings.address), port \(server.port)")
-            return server
-        } catch {
-            throw EngineError("the service cannot listen: \(error)")
-        }
-    }
-
     /// Sees to it that the watch has something to handle every second, and that who started us hears of it when it did.
     private func beat() async {
         let manager = self.surroundings.manager
         let pulse = self.pulse
         var isReady = false
         var state = self.surroundings.source?.state()
+        var mark = WatchMark()
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(500), clock: .continuous)
             let found = self.surroundings.source?.state()
@@ -207,6 +196,7 @@ package struct WatchDaemon: Sendable {
                 await self.reload()
             }
             self.inbox.yield(.event(.clockReached(at: self.now)))
+            await self.leave(&mark)
             let settings = self.engine.configuration.watch
             let nodes = self.engine.configuration.inventory.nodes.count { $0.monitor != nil }
             let trouble = pulse.now.trouble(at: self.now, nodes: nodes, staleAfter: settings.staleAfter)
@@ -263,6 +253,7 @@ package struct WatchDaemon: Sendable {
             settings: configuration.watch,
             inventory: configuration.inventory,
             runbooks: self.current.watched,
+            zones: SystemZones.book(for: self.current.watched.map(\.plan), configuration.watch),
             at: self.now
         )
     }
@@ -273,6 +264,8 @@ package struct WatchDaemon: Sendable {
             reading.handled = now
             reading.waitingAlerts = machine.waitingAlerts
             reading.hasSeenAll = machine.hasSeenAll
+            reading.timesHandled = machine.now
+            reading.lastRound = machine.lastRound
             switch event {
             case .alerted(let alerts, _): reading.arriving -= alerts.count
             case .looked: reading.looked = now
@@ -290,7 +283,7 @@ package struct WatchDaemon: Sendable {
         }
     }
 
-    private var now: Instant {
+    var now: Instant {
         self.engine.clock.now
     }
 
@@ -326,9 +319,21 @@ package struct WatchDaemon: Sendable {
                 self.inbox.yield(.event(.looked(reports, at: self.now)))
             }
         case .start(let launch): work.addTask { await self.start(launch) }
+        case .accept(let wishes):
+            // Before anything else is handled: what is on its way must not count as handled.
+            self.pulse.update { reading in
+                reading.timesArriving += 1
+                reading.arriving += wishes.count
+            }
+            work.addTask { await self.accept(wishes) }
         case .answer(let alerts, let text): work.addTask { await self.answer(alerts, text) }
         case .tell(let notice): work.addTask { await self.tell(notice) }
-        case .note(let note): self.log(note)
+        case .note(let note):
+            self.log(note)
+            self.metrics.noted(note)
+            if case .cleared(let run, let what) = note {
+                work.addTask { _ = await self.engine.tellCleared(run, what: what) }
+            }
         case .decided(let decision):
             let level: LogEntry.Level = decision.kind == .quiet || decision.kind == .holding ? .info : .warning
             self.log(
@@ -409,7 +414,7 @@ package struct WatchDaemon: Sendable {
         }
     }
 
-    private func tell(_ notice: WatchNotice) async {
+    func tell(_ notice: WatchNotice) async {
         self.metrics.told()
         self.log(.warning, "notice", notice.message, notice.runbook.map { [JSONMember("runbook", .string($0))] } ?? [])
         let channels = self.engine.configuration.watch.channels
@@ -421,48 +426,5 @@ package struct WatchDaemon: Sendable {
                 [JSONMember("channel", .string(delivery.channel))]
             )
         }
-    }
-
-    // MARK: Words
-
-    private func explain(_ machine: WatchMachine, _ runbook: String?) -> String? {
-        guard let runbook else {
-            let names = machine.watchedRunbooks
-            return names.isEmpty
-                ? "no runbook is watched" : names.map { self.explain(machine, named: $0) }.joined(separator: "\n")
-        }
-        return machine.watchedRunbooks.contains(runbook) ? self.explain(machine, named: runbook) : nil
-    }
-
-    private func explain(_ machine: WatchMachine, named runbook: String) -> String {
-        guard let decision = machine.decision(on: runbook) else {
-            return "\(runbook): nothing has been looked at yet"
-        }
-        let age = self.now.elapsed(since: decision.at).rounded
-        return "\(runbook): \(decision.kind.rawValue), decided \(age) ago: \(decision.reason)"
-    }
-
-    private func log(_ note: WatchNote) {
-        switch note {
-        case .health(let node, let health, let problem):
-            let why = problem.isEmpty ? "" : ": \(problem)"
-            let level: LogEntry.Level = health == .up ? .info : .warning
-            self.log(level, "health", "\(node) \(health.text)\(why)", [JSONMember("node", .string(node.text))])
-        case .blind(let unseen, let all):
-            self.log(.error, "blind", "\(unseen) of \(all) nodes cannot be seen; nothing is started")
-        case .sighted: self.log(.info, "sighted", "more than half of the nodes can be seen again")
-        case .cleared(let run, let alert):
-            self.log(.info, "cleared", "what run \(run) answers is over: \(alert.text)", self.about(run.text))
-        case .frozen(let freeze): self.log(.warning, "frozen", freeze.text)
-        case .thawed(let person): self.log(.warning, "unfrozen", "\(person) lifted the freeze")
-        }
-    }
-
-    private func about(_ run: String) -> [JSONMember] {
-        [JSONMember("run", .string(run))]
-    }
-
-    private func log(_ level: LogEntry.Level, _ event: String, _ message: String, _ subject: [JSONMember] = []) {
-        self.surroundings.log(LogEntry(at: self.now, level: level, event: event, message: message, about: subject))
     }
 }

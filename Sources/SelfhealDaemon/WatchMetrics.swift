@@ -40,6 +40,8 @@ package final class WatchMetrics: Sendable {
         var runs: [String: [String: Int]] = [:]
         var alerts: [AlertResult: Int] = [:]
         var notices = 0
+        var closings = 0
+        var flapping: Set<String> = []
     }
 
     enum AlertResult: String, CaseIterable {
@@ -127,6 +129,20 @@ package final class WatchMetrics: Sendable {
         self.state.withLock { $0.alerts[result, default: 0] += count }
     }
 
+    func noted(_ note: WatchNote) {
+        self.state.withLock { state in
+            switch note {
+            case .flapping(let node, _): state.flapping.insert(node.text)
+            case .steady(let node): state.flapping.remove(node.text)
+            default: break
+            }
+        }
+    }
+
+    func closed() {
+        self.state.withLock { $0.closings += 1 }
+    }
+
     func told() {
         self.state.withLock { $0.notices += 1 }
     }
@@ -139,6 +155,8 @@ package final class WatchMetrics: Sendable {
         var isFrozen: Bool
         /// Seconds since 1970 at which the watch last made progress.
         var heartbeat: Double
+        /// Seconds since 1970 at which every node had been looked at once more; nothing before the first time.
+        var lastRound: Double?
     }
 
     func text(_ moment: Moment) -> String {
@@ -171,6 +189,10 @@ package final class WatchMetrics: Sendable {
                     value
                 )
             }
+        }
+        page.begin("selfheal_node_flapping", "gauge", "1: the node changes too often to be believed.")
+        for node in state.nodes {
+            page.sample("selfheal_node_flapping", [("node_id", node)], state.flapping.contains(node) ? 1 : 0)
         }
         Self.recoveries(
             "kafka_healing_recovery_attempts_total",
@@ -208,6 +230,12 @@ package final class WatchMetrics: Sendable {
             "Messages to people about what the watch decides.",
             Double(state.notices)
         )
+        page.one(
+            "selfheal_listener_closings_total",
+            "counter",
+            "How often the port closed by itself; it is opened again.",
+            Double(state.closings)
+        )
         page.one("selfheal_frozen", "gauge", "1 while nothing may start or change the world.", moment.isFrozen ? 1 : 0)
         page.one(
             "selfheal_heartbeat_timestamp_seconds",
@@ -215,6 +243,14 @@ package final class WatchMetrics: Sendable {
             "When the watch last made progress; if it falls behind, nobody watches.",
             moment.heartbeat
         )
+        if let round = moment.lastRound {
+            page.one(
+                "selfheal_round_timestamp_seconds",
+                "gauge",
+                "When every node had been looked at once more.",
+                round
+            )
+        }
     }
 
     private static func histogram(_ looks: Looks, _ labels: [(String, String)], _ page: inout Page) {

@@ -188,11 +188,13 @@ package final class Engine: Sendable {
             localFolder: "\(self.configuration.storeFolder)/effects",
             memory: memory
         )
+        let history = try await self.store.events(of: run)
+        let touched = TouchedTargets(self.configuration.watch.touch, of: binding, history: history)
         let driver = RunDriver(
             binding: binding,
             world: RunDriver.World(
                 log: CrashSeam.around(StoreLog(store: self.store)),
-                commands: FreezableCommands(base: commands, store: self.store),
+                commands: FreezableCommands(base: LimitedCommands(base: commands, touched: touched), store: self.store),
                 requests: FreezableRequests(base: CurlRequestRunner(transfer: self.transfer), store: self.store),
                 probes: self.probes,
                 messenger: self.messenger,
@@ -236,9 +238,13 @@ package final class Engine: Sendable {
         RunID(try await self.store.findRun(prefix).id)
     }
 
+    func handle(of run: RunID) -> RunDriver.Handle? {
+        self.state.withLock { $0.handles[run] }
+    }
+
     /// The run, driven here or resting in the store.
     package func reach(_ run: RunID) -> any ReachableRun {
-        guard let handle = self.state.withLock({ $0.handles[run] }) else {
+        guard let handle = self.handle(of: run) else {
             return StoredRun(id: run, store: self.store)
         }
         return DrivenRun(handle: handle)

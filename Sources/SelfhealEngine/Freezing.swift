@@ -3,6 +3,7 @@
 
 package import ClusterWatch
 package import RunCore
+import RunExecutor
 package import RunJournal
 import RunPlan
 import RunPorts
@@ -99,10 +100,27 @@ extension Engine {
                     ended: isOver ? Instant(milliseconds: summary.updatedAt) : nil,
                     outcome: summary.outcome.flatMap { RunOutcome(rawValue: $0) }
                 )
-                run.subject = subjects[summary.id]
+                run.subject = subjects[summary.id].flatMap { $0.hasPrefix(Alert.cronMark) ? nil : $0 }
+                run.isForCondition = subjects[summary.id] == nil
                 run.isWaiting = summary.state == RunState.waitingForApproval.rawValue
                 return run
             }
+    }
+
+    /// Tells a run that this engine drives that what it was started for is over; says whether it took it.
+    package func tellCleared(_ run: RunID, what: String) async -> Bool {
+        await self.handle(of: run)?.submit { .triggerCleared(what: what, at: $0) } ?? false
+    }
+
+    private static let watchedUntilKey = "watched_until"
+
+    /// Until when somebody watched; nothing when nobody ever did.
+    package func watchedUntil() async throws -> Instant? {
+        try await self.store.setting(Self.watchedUntilKey).flatMap { Int64($0) }.map { Instant(milliseconds: $0) }
+    }
+
+    package func setWatchedUntil(_ moment: Instant) async throws {
+        try await self.store.setSetting(Self.watchedUntilKey, to: "\(moment.milliseconds)")
     }
 
     /// Who asks for a run that a trigger starts: nobody's login and nobody's name, since neither has a space.

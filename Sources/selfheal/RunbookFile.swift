@@ -10,6 +10,7 @@ import RunbookSource
 import RunbookTesting
 import RunbookYAML
 import SelfhealConfiguration
+import SelfhealEngine
 import Synchronization
 
 /// A runbook's file with everything that is wrong with it, and its plan if nothing is.
@@ -111,7 +112,7 @@ struct RunbookFile {
 
     private static func compile(_ document: YAMLDocument) -> RunbookFile {
         let called = CalledFiles()
-        let checked = CheckedRunbook(document, loader: RunbookLoader { called.read($0) })
+        let checked = CheckedRunbook(document, loader: RunbookLoader(knowsZone: SystemZones.knows) { called.read($0) })
         let selections = (checked.root?["targets"]?.mapping ?? []).map { ($0.key.text, $0.key.span) }
         return RunbookFile(
             file: checked.file,

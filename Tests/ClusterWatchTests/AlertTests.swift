@@ -123,7 +123,7 @@ import Testing
         #expect(watching.launches.count == 1)
         watching.send(.resolved([one, two], at: watching.now))
         #expect(watching.machine.waitingAlerts == 0)
-        #expect(watching.notes.contains(.cleared("run-1", one)))
+        #expect(watching.notes.contains(.cleared("run-1", one.text)))
         #expect(watching.told.contains { $0.contains("is over") })
         watching.end(1)
         watching.wait(.minutes(90))

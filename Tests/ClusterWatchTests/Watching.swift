@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterWatch
+import CronCalendar
 import RunCore
 import RunPlan
 import RunTestSupport
@@ -19,6 +20,7 @@ struct Watching {
     private(set) var notes: [WatchNote] = []
     private(set) var decided: [Decision] = []
     private(set) var looks: [(node: NodeName, at: Instant)] = []
+    private(set) var wishes: [Wish] = []
     private(set) var answered: [(number: Int64, text: String)] = []
     private var runs = 0
 
@@ -72,6 +74,8 @@ struct Watching {
         settings: WatchSettings = Watching.settings(),
         runs: [TriggeredRun] = [],
         freeze: Freeze? = nil,
+        zones: [String: ZoneRules] = [:],
+        watchedUntil: Instant? = nil,
         at moment: Instant = Instant(milliseconds: 0)
     ) {
         let inventory = Self.inventory(nodes: count)
@@ -83,7 +87,9 @@ struct Watching {
                 WatchedRunbook(plan: $0, parameters: [:], inventory: inventory, settings: settings)
             },
             runs: runs,
-            freeze: freeze
+            freeze: freeze,
+            zones: zones,
+            watchedUntil: watchedUntil
         )
         for node in inventory.nodes {
             self.answers[node.name] = ["serving": .bool(true)]
@@ -136,6 +142,15 @@ struct Watching {
                         at: self.now
                     )
                 )
+            // Everything that is accepted is on disk at once, and nothing is accepted twice.
+            case .accept(let wishes):
+                let new = wishes.filter { !self.wishes.contains($0) }
+                self.wishes += new
+                let first = Int64(self.wishes.count - new.count)
+                let taken = new.enumerated().map {
+                    AcceptedAlert(number: first + Int64($0), runbook: $1.runbook, alert: $1.alert, at: self.now)
+                }
+                self.send(.alerted(taken, at: self.now))
             case .answer(let numbers, let text): self.answered += numbers.map { ($0, text) }
             case .tell(let notice): self.told.append(notice.message)
             case .note(let note): self.notes.append(note)

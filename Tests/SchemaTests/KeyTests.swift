@@ -82,6 +82,8 @@ import Testing
             ("ssh", "ssh: { ? }"), ("commands", "services: { s: { ? } }"), ("person", "people: [{ ?, name: a }]"),
             ("monitoring", "monitoring: { ? }"), ("watch", "watch: { ? }"), ("ask", "watch: { ask: { ? } }"),
             ("limit", "watch: { limit: { ? } }"), ("brake", "watch: { brake: { ? } }"),
+            ("flap", "watch: { flap: { ? } }"), ("touch", "watch: { touch: { ? } }"),
+            ("window", "watch: { maintenance: [{ ?, cron: 0 3 * * *, lasts: 2h }] }"),
             ("http", "http: { ?, listen: l }"), ("http_key", "http: { listen: l, alertmanager: { ?, token: t } }"),
             ("store", "store: { ?, folder: f }"), ("security", "security: { ? }"),
             ("notifications", "notifications: { ? }"), ("mail", "notifications: { smtp: { ?, host: h } }"),

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterWatch
+import CronCalendar
 import RunPlan
 import RunVocabulary
 import RunbookSource
@@ -27,6 +28,12 @@ import Testing
                   panic_threshold: 50
                   limit: { runs: 7, within: 30m }
                   brake: { ask_after: 3, refuse_after: 4, within: 2h }
+                  flap: { changes: 9, within: 20m }
+                  heartbeat: 24h
+                  touch: { per_run: 5, per_failure_domain: 2 }
+                  maintenance:
+                    - { from: 2026-11-22 01:00, to: 2026-11-22 03:00, timezone: Europe/Berlin, because: kernels }
+                    - { cron: 0 2 * * sun, lasts: 2h, runbooks: [a, b] }
                 """
         )
         #expect(loaded.diagnostics == [])
@@ -47,6 +54,24 @@ import Testing
         expected.startsBeforeAsking = 3
         expected.startsBeforeRefusing = 4
         expected.brakeWindow = .minutes(120)
+        expected.touch = TouchLimits(perRun: 5, perDomain: 2)
+        expected.flapChanges = 9
+        expected.heartbeat = .minutes(24 * 60)
+        expected.flapWindow = .minutes(20)
+        expected.maintenance = [
+            MaintenanceWindow(
+                times: .once(
+                    from: try #require(ClockTime("2026-11-22 01:00")),
+                    to: try #require(ClockTime("2026-11-22 03:00"))
+                ),
+                timezone: "Europe/Berlin",
+                because: "kernels"
+            ),
+            MaintenanceWindow(
+                times: .recurring(try CronSchedule("0 2 * * sun"), lasts: .minutes(120)),
+                runbooks: ["a", "b"]
+            ),
+        ]
         #expect(configuration.watch == expected)
         #expect(configuration.watchedRunbooks.map(\.value) == ["/etc/selfheal/books/a.yaml", "/srv/b.yaml"])
         #expect(Loaded.withCluster("").configuration?.watch == WatchSettings())
@@ -69,6 +94,16 @@ import Testing
         ("watch: { ask: { from: [❶sre❶] } }", 535), ("watch: { ask: { from: [❶'role:sre'❶] } }", 536),
         ("watch: { channels: [❶pager❶] }", 537), ("watch: { cooldown: ❶-5s❶ }", 533),
         ("watch: { limit: { runs: ❶1001❶ } }", 106), ("watch: { brake: { refuse_after: ❶0❶ } }", 106),
+        ("watch: { heartbeat: ❶10s❶ }", 533), ("watch: { flap: { changes: ❶0❶ } }", 106),
+        ("watch: { flap: { within: ❶0s❶ } }", 533),
+        ("watch: { maintenance: [❶{ from: 2026-11-22 01:00 }❶] }", 544), ("watch: { maintenance: [❶{}❶] }", 544),
+        ("watch: { maintenance: [❶{ cron: 0 3 * * * }❶] }", 544),
+        ("watch: { maintenance: [{ from: 2026-11-22 01:00, to: ❶2026-11-22 01:00❶ }] }", 544),
+        ("watch: { maintenance: [{ from: ❶2026-02-30 01:00❶, to: 2026-11-22 01:00 }] }", 545),
+        ("watch: { maintenance: [{ from: ❶tomorrow❶, to: 2026-11-22 01:00 }] }", 545),
+        ("watch: { maintenance: [{ cron: 0 3 * * ❶funday❶, lasts: 2h }] }", 546),
+        ("watch: { maintenance: [{ cron: 0 3 * * *, lasts: ❶8d❶ }] }", 544),
+        ("watch: { maintenance: [{ cron: 0 3 * * *, lasts: ❶soon❶ }] }", 533),
         ("http: { listen: ❶localhost:80❶ }", 540), ("http: { listen: ❶'127.0.0.1'❶ }", 540),
         ("http: { listen: ❶'127.0.0.256:80'❶ }", 540), ("http: { listen: ❶'[::1:80'❶ }", 540),
         ("http: { listen: '127.0.0.1:80', webhooks: { a: ❶{}❶ } }", 541),

@@ -85,12 +85,12 @@ final class Service: Sendable {
     }
 
     /// Writes what the alert is about into a ledger, one line for each time that it runs.
-    static func runbook(_ folder: String, named name: String = "write_down") throws -> WatchDaemon.Runbook {
-        let text = """
-            runbook: \(name)
-            parameters:
-              event: { type: string, default: none }
-            triggers:
+    static func runbook(
+        _ folder: String,
+        named name: String = "write_down",
+        triggers: String? = nil
+    ) throws -> WatchDaemon.Runbook {
+        let alerts = """
               - alert: Down
                 parameters: { event: event_id }
                 cooldown: 0s
@@ -100,6 +100,13 @@ final class Service: Sendable {
               - webhook: signed
                 parameters: { event: event_id }
                 cooldown: 0s
+            """
+        let text = """
+            runbook: \(name)
+            parameters:
+              event: { type: string, default: none }
+            triggers:
+            \(triggers.map { "  \($0)" } ?? alerts)
             autonomy: automatic
             steps:
               - id: write
@@ -119,7 +126,7 @@ final class Service: Sendable {
         return text.split(separator: "\n").map(String.init).sorted()
     }
 
-    init(_ folder: String, watch: String = "") async throws {
+    init(_ folder: String, watch: String = "", triggers: String? = nil) async throws {
         let engine = try Engine.open(try Self.configuration(folder, watch: watch))
         let journal = Journal()
         let next = Next()
@@ -127,7 +134,7 @@ final class Service: Sendable {
         let life = UUID().uuidString.prefix(6).lowercased()
         let daemon = WatchDaemon(
             engine: engine,
-            runbooks: [try Self.runbook(folder)],
+            runbooks: [try Self.runbook(folder, triggers: triggers)],
             surroundings: WatchDaemon.Surroundings(
                 log: { entry in journal.lines.withLock { $0.append(entry) } },
                 observer: { _ in Silent() },

@@ -151,6 +151,8 @@ import Testing
             #"kafka_healing_recovery_success_total{node_id="engine",action_type="changes"} 1"#,
             "kafka_healing_active_monitors 1", #"selfheal_runs_total{runbook="write_down",outcome="succeeded"} 1"#,
             #"selfheal_alerts_total{result="accepted"} 1"#, "selfheal_frozen 0",
+            #"selfheal_node_flapping{node_id="k1"} 0"#,
+            "selfheal_round_timestamp_seconds ",
         ] {
             #expect(metrics.contains(line), "\(line) is not in\n\(metrics)")
         }
@@ -225,6 +227,42 @@ import Testing
         reading.handled = Instant(milliseconds: 145_000)
         #expect(trouble(145) == "no look at a node has come to an end for 45s")
         #expect(trouble(145, nodes: 0) == nil)
+    }
+
+    @Test func `a port that closes by itself is opened again, and that is told`() async throws {
+        let folder = try Service.folder()
+        let service = try await Service(folder)
+        let before = try RawClient(port: service.port)
+        #expect(ListeningSocket.fail(port: service.port))
+        let ended = try await service.logs("listening_ended")
+        #expect(ended.contains("does not listen on 127.0.0.1, port \(service.port) any more"))
+        let answer = try await Service.wait("listens again") {
+            try? await RawClient.get(port: service.port, "/metrics")
+        }
+        #expect(answer.text.contains("selfheal_listener_closings_total 1\n"))
+        #expect(try await RawClient.post(port: service.port, "/alertmanager", Self.message(["late"])).status == 200)
+        try await Self.wait(for: ["late"], in: folder)
+        _ = before
+        try await service.stop()
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    // Goal: a time that came while no daemon ran is acted upon by the next one, once, and the run after it too.
+    // Method: leave behind a daemon that watched until an hour ago, with a runbook for every minute that catches up.
+    @Test func `a time that was missed is caught up with once, whoever starts and ends`() async throws {
+        let folder = try Service.folder()
+        let engine = try Engine.open(try Service.configuration(folder))
+        let longAgo = Int64(Date.now.timeIntervalSince1970) - 400 * 86_400
+        try await engine.setWatchedUntil(Instant(milliseconds: longAgo * 1_000))
+        await engine.close()
+        for _ in 0..<2 {
+            let service = try await Service(folder, triggers: "- { cron: \"0 0 1 1 *\", catch_up: once, cooldown: 0s }")
+            try await Self.wait(for: ["none"], in: folder)
+            // Until it is on disk that somebody watches, the next one finds the same time again, and knows it.
+            try await service.stop()
+        }
+        #expect(Service.ledger(folder) == ["none"])
+        try FileManager.default.removeItem(atPath: folder)
     }
 
     @Test func `systemd is told by the socket that it names`() throws {

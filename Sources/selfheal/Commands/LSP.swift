@@ -11,6 +11,7 @@ import RunbookSource
 import RunbookTesting
 import RunbookYAML
 import SelfhealConfiguration
+import SelfhealEngine
 
 struct LSP: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,6 +31,7 @@ struct LSP: ParsableCommand {
                 page: { verb in
                     SharedFiles.read("docs/language/\(verb).md").map { String(decoding: $0, as: UTF8.self) }
                 },
+                knowsZone: SystemZones.knows,
                 read: { path in
                     guard case .success(let bytes) = TextFile.readStored(path) else {
                         return nil

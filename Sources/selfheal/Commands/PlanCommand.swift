@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import ClusterWatch
 import Glibc
 import RunCore
 import RunPlan
 import RunVocabulary
+import SelfhealConfiguration
 
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -40,12 +42,12 @@ struct PlanCommand: AsyncParsableCommand {
             incomplete: incomplete
         )
         switch self.format {
-        case .text: self.printText(fitting.preview, fitting.binding)
+        case .text: self.printText(fitting.preview, fitting.binding, configuration.watch.touch)
         case .json: Terminal.output(fitting.preview.json(fitting.binding.plan).prettyText)
         }
     }
 
-    private func printText(_ preview: PlanPreview, _ binding: RunBinding) {
+    private func printText(_ preview: PlanPreview, _ binding: RunBinding, _ limits: TouchLimits) {
         let plan = binding.plan
         Terminal.output("\(plan.runbook): \(plan.title)")
         Terminal.output("cluster \(binding.inventory.clusterName), plan \(plan.digest)")
@@ -69,9 +71,31 @@ struct PlanCommand: AsyncParsableCommand {
             return "\(step.state.step): \(action.needed) of \(action.from.map(\.text).joined(separator: ", "))"
         }
         Terminal.output("approvals: \(gates.isEmpty ? "none" : gates.joined(separator: "; "))")
+        if let text = limits.text {
+            Terminal.output("limits: \(text)\(self.excess(of: preview, binding, limits))")
+        }
         let dominating = preview.dominating.map { ", most of it in '\($0)'" } ?? ""
         let why = plan.deadline.map { $0 < preview.worst ? " (\($0) is its deadline)" : "" } ?? ""
         Terminal.output("worst time: \(preview.longest)\(why)\(dominating)")
+    }
+}
+
+extension PlanCommand {
+    /// What the limits would stop, as far as it can be told now: targets that are certain, in their order.
+    private func excess(of preview: PlanPreview, _ binding: RunBinding, _ limits: TouchLimits) -> String {
+        var touched: Set<NodeName> = []
+        for step in preview.steps where step.state.action.acting?.effect.changesTheWorld ?? false {
+            guard case .nodes(let nodes) = step.targets else {
+                continue
+            }
+            for node in nodes where !touched.contains(node) {
+                if let reason = limits.refusal(of: node, after: touched, in: binding.inventory) {
+                    return "; '\(step.state.step)' stops at \(node): \(reason)"
+                }
+                touched.insert(node)
+            }
+        }
+        return ""
     }
 }
 

@@ -85,11 +85,26 @@ final class ServiceFiles: Sendable {
             Terminal.say("two of the watched runbooks are called '\(name)'")
             isWrong = true
         }
+        for text in Self.problems(in: configuration.watch.maintenance, runbooks: names) {
+            Terminal.say(text)
+            isWrong = true
+        }
         guard !isWrong else {
             Terminal.say("nothing is watched until that is mended")
             throw ExitCode.askedWrongly
         }
         return loaded
+    }
+
+    /// What a window names and is not there: it would hold back nothing, and nobody would notice.
+    private static func problems(in windows: [MaintenanceWindow], runbooks: [String]) -> [String] {
+        windows.flatMap { window -> [String] in
+            let zone = SystemZones.knows(window.timezone) ? [] : ["there is no time zone '\(window.timezone)'"]
+            let strangers = (window.runbooks ?? []).filter { !runbooks.contains($0) }
+            return (zone + strangers.map { "no runbook '\($0)' is watched" }).map {
+                "'watch: { maintenance: … }': \($0)"
+            }
+        }
     }
 
     private struct Refusal: Error {
@@ -130,6 +145,9 @@ final class ServiceFiles: Sendable {
     }
 
     private static func hears(_ alert: PlanAlert, _ configuration: SelfhealConfiguration) -> Bool {
+        guard alert.kind != .cron else {
+            return true
+        }
         guard let http = configuration.http else {
             return false
         }
