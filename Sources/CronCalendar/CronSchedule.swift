@@ -168,7 +168,7 @@ package struct CronSchedule: Hashable, Sendable {
         return Mistake(
             message: "'\(String(decoding: bytes[place], as: UTF8.self))' is no \(field.name)",
             help:
-                "a \(field.name) is \(field.range.lowerBound) to \(field.range.upperBound)\(words); "
+                "the \(field.name) is \(field.range.lowerBound) to \(field.range.upperBound)\(words); "
                 + "also '*', '*/2', and lists and ranges with ',' and '-'",
             place: place
         )

@@ -73,7 +73,8 @@ import Testing
     @Test func `a series of windows comes again, and of two that are open the later end counts`() throws {
         let series = MaintenanceWindow(times: .recurring(try CronSchedule("0 2 * * *"), lasts: .minutes(90)))
         let other = try Self.window("1970-01-02 03:00", "1970-01-02 05:00")
-        for (begin, end) in [(Int64(120), Int64(210)), (1_440 + 121, 1_440 + 210), (1_440 + 190, 1_440 + 300)] {
+        let spans: [(begin: Int64, end: Int64)] = [(120, 210), (1_561, 1_740), (1_630, 1_740)]
+        for (begin, end) in spans {
             var watching = try Self.watching([series, other], at: Self.minute(begin))
             watching.answer(Self.down, from: "n1")
             watching.wait(.minutes(end - begin - 1))
