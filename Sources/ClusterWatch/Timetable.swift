@@ -126,8 +126,8 @@ extension Timetable.Entry {
             case (true, _): "'catch_up: skip' makes no run of it"
             case (false, _): "one run is for all of them"
             }
-        return "'\(self.trigger.text)' (\(self.trigger.timezone)) came \(count.counted("time")) while nobody watched, "
-            + "the last one at \(last); \(what)"
+        return "'\(self.trigger.text)' (\(self.trigger.timezone)) came \(count.counted("time")) while nobody watched"
+            + "\(isLate ? ", the last one at \(last)" : ""); \(what)"
     }
 }
 
