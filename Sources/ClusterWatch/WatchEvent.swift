@@ -72,6 +72,11 @@ package struct Launch: Hashable, Sendable {
     /// The alert that it answers, if one does: the run and its answer are written down together, or neither is.
     package var alert: AcceptedAlert?
 
+    /// What it is about, which whoever reports its beginning says again; nothing when that is all of its runbook.
+    package var subject: String? {
+        self.alert?.alert.concern
+    }
+
     package init(plan: Plan, parameters: [String: Fact], reason: String, alert: AcceptedAlert? = nil) {
         self.plan = plan
         self.parameters = parameters

@@ -360,7 +360,7 @@ package struct WatchDaemon: Sendable {
 
     private func start(_ launch: Launch) async {
         let name = launch.plan.runbook
-        let subject = launch.alert?.alert.subject
+        let subject = launch.subject
         let run = self.surroundings.nextRun()
         let configuration = self.engine.configuration
         let binding = RunBinding(

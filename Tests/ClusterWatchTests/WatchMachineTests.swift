@@ -307,6 +307,8 @@ import Testing
             settings: Watching.settings {
                 $0.downAfter = 1
                 $0.upAfter = 1
+                // It flaps, and this is about messages.
+                $0.flapChanges = 1_000
             }
         )
         for _ in 0..<40 {

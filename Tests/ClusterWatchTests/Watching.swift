@@ -138,7 +138,7 @@ struct Watching {
                     .runBegan(
                         self.run(self.runs),
                         runbook: launch.plan.runbook,
-                        subject: launch.alert?.alert.subject,
+                        subject: launch.subject,
                         at: self.now
                     )
                 )
