@@ -127,7 +127,7 @@ import Testing
             words(ZooKeeperQuestion.self), words(KafkaQuestion.self), words(ServiceVerb.self), words(EffectClass.self),
             words(RepeatPolicy.self), ["all", "any"], words(ApproveAction.Silence.self), words(Retry.Backoff.self),
             words(BecomeMethod.self), words(ApprovalAnswer.self), words(NodeBeginning.self),
-            words(DNSAddressType.self),
+            words(DNSAddressType.self), words(AlertSyntax.CatchUp.self),
         ]
         let inRunbooks = try Schema("runbook").root.objects.compactMap { $0["enum"]?.arrayValue }
         #expect(Set(inRunbooks.map { $0.compactMap(\.stringValue) }) == Set(language))
