@@ -128,6 +128,9 @@ import Testing
     @Test func `the end of a server that nobody asked to end is noticed`() async throws {
         let served = try await Served()
         let client = try RawClient(port: served.port)
+        // Only who was let in before is served on.
+        client.send(Self.get)
+        #expect(await client.read(until: "GET /x "))
         async let closed: Void = served.server.untilClosed()
         #expect(ListeningSocket.fail(port: served.port))
         await closed
