@@ -51,7 +51,8 @@ enum Repository {
 
     static func paths(under folder: String) throws -> [String] {
         var paths: [String] = []
-        for name in try self.names(in: folder) where !self.passedOver.contains(name) {
+        // Release builds, fuzzers' and others have folders of their own: `.build-release`.
+        for name in try self.names(in: folder) where !self.passedOver.contains(name) && !name.hasPrefix(".build-") {
             let path = folder.isEmpty ? name : "\(folder)/\(name)"
             let attributes = try FileManager.default.attributesOfItem(atPath: self.root.appending(path: path).path())
             switch attributes[.type] as? FileAttributeType {
