@@ -34,7 +34,7 @@ struct GuardedChannel: HTTPChannelHandler {
     func setup(
         channel: any Channel,
         logger: Logger
-    ) -> EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>> {
+    ) -> EventLoopFuture<Arrival> {
         self.connections.add(channel)
         return channel.eventLoop.makeCompletedFuture {
             var parser = NIOHTTPDecoderLimitConfiguration()
@@ -51,15 +51,17 @@ struct GuardedChannel: HTTPChannelHandler {
             )
             try pipeline.addHandler(ConnectionGuard(self.limits))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-            return try NIOAsyncChannel(
-                wrappingChannelSynchronously: channel,
-                configuration: .init(isOutboundHalfClosureEnabled: true)
+            return Arrival(
+                try NIOAsyncChannel(
+                    wrappingChannelSynchronously: channel,
+                    configuration: .init(isOutboundHalfClosureEnabled: true)
+                )
             )
         }
     }
 
-    func handle(value: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {
-        await self.handleHTTP(asyncChannel: value, logger: logger)
+    func handle(value: Arrival, logger: Logger) async {
+        await self.handleHTTP(asyncChannel: value.take(), logger: logger)
     }
 
     private static func read(_ request: Request, _ limits: HTTPLimits) async throws -> HTTPRequest {
@@ -86,6 +88,37 @@ extension HTTPAnswer {
             }
         }
         return head
+    }
+}
+
+/// A client that has connected, until somebody serves it.
+///
+/// When the server ends first, nobody will, and NIO ends the whole process for a channel that is let go unclosed: so it is closed here.
+final class Arrival: ServerChildChannelValue {
+    typealias Client = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    var channel: any Channel { self.client.channel }
+
+    private let client: Client
+    private let isTaken = Atomic(false)
+
+    init(_ client: Client) {
+        self.client = client
+    }
+
+    /// Whoever takes it closes it.
+    func take() -> Client {
+        self.isTaken.store(true, ordering: .releasing)
+        return self.client
+    }
+
+    deinit {
+        guard !self.isTaken.load(ordering: .acquiring) else {
+            return
+        }
+        Task { [client = self.client] in
+            try? await client.executeThenClose { _, _ in }
+        }
     }
 }
 

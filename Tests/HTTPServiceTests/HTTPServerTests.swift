@@ -144,6 +144,21 @@ import Testing
         await next.stop()
     }
 
+    // Goal: a client that nobody serves any more costs that client its connection, and not everybody the process.
+    @Test func `who comes while the port closes is hung up on`() async throws {
+        for _ in 0..<20 {
+            let served = try await Served()
+            let clients = try (0..<8).map { _ in try RawClient(port: served.port) }
+            async let closed: Void = served.server.untilClosed()
+            #expect(ListeningSocket.fail(port: served.port))
+            await closed
+            await served.server.stop(grace: .zero)
+            for client in clients {
+                #expect(await client.read().isEmpty)
+            }
+        }
+    }
+
     @Test func `who waits for the end of a server need not wait for ever`() async throws {
         let served = try await Served()
         let waiting = Task { await served.server.untilClosed() }
