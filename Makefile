@@ -49,6 +49,7 @@ torture: packages-test
 	$(SWIFT) build --build-tests
 	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^CommandReceiptsTests\.ParameterTests'
 	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^RunVerifierTests\.GeneratedMutantTests'
+	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^CronCalendarTests\.'
 	scripts/torture 200 --hosts 20 --records both --folder .build/torture
 
 fuzz: packages-build

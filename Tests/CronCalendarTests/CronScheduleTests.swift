@@ -4,6 +4,7 @@
 import CronCalendar
 import Foundation
 import RunVocabulary
+import Synchronization
 import Testing
 
 @Suite struct CronScheduleTests {
@@ -111,7 +112,8 @@ import Testing
         let zone = try #require(TimeZone(identifier: name))
         var dice = Dice(state: UInt64(name.utf8.reduce(0) { $0 + Int($1) }))
         var found = 0
-        for round in 0..<20 {
+        let rounds = ProcessInfo.processInfo.environment["SELFHEAL_TORTURE"] == nil ? 6 : 40
+        for round in 0..<rounds {
             let around = Date(timeIntervalSince1970: Double.random(in: 1_300_000_000...2_500_000_000, using: &dice))
             let change = zone.nextDaylightSavingTimeTransition(after: around) ?? around
             let begin = Int64(change.timeIntervalSince1970) / 60 * 60 - 86_400
@@ -151,7 +153,29 @@ import Testing
             #expect(due?.last.milliseconds == wanted.last.map { $0 * 1_000 }, "'\(text)' in \(name) from \(begin)")
             #expect((due?.count ?? 0) == min(1_000, wanted.count))
         }
-        #expect(found > 100)
+        #expect(found > rounds)
+    }
+}
+
+/// Month, day and weekday, asked of Foundation once for each day.
+private enum Days {
+    private static let calendar = {
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        return calendar
+    }()
+    private static let known = Mutex<[Int64: DateComponents]>([:])
+
+    static func parts(of day: Int64) -> DateComponents {
+        self.known.withLock { known in
+            if let parts = known[day] {
+                return parts
+            }
+            let date = Date(timeIntervalSince1970: Double(day) * 86_400)
+            let parts = self.calendar.dateComponents([.month, .day, .weekday], from: date)
+            known[day] = parts
+            return parts
+        }
     }
 }
 
@@ -161,14 +185,7 @@ private struct Walk {
         /// Minutes, counted as if clocks there were UTC.
         let civil: Int64
 
-        private var parts: DateComponents {
-            var calendar = Calendar(identifier: .gregorian)
-            calendar.timeZone = .gmt
-            return calendar.dateComponents(
-                [.month, .day, .weekday],
-                from: Date(timeIntervalSince1970: Double(self.civil) * 60)
-            )
-        }
+        private var parts: DateComponents { Days.parts(of: self.civil / 1_440) }
 
         var minute: Int { Int(self.civil % 60) }
         var hour: Int { Int(self.civil / 60 % 24) }
