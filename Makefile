@@ -4,8 +4,8 @@
 # make incidents       what unguarded automation did in public incidents, and what Selfheal does in the same worlds
 # make bench           figures beside a bare baseline in the same run
 # make bench-fleet     commands over SSH on 20, 200 and 1,000 hosts, beside other clients; PEERS=FOLDER names their programs
-# make torture         kills the engine 200 times while it heals, puts hosts in every trouble, and sends 100,000 odd parameters through each
-#                      shell; goes on where it was stopped
+# make torture         kills the engine 200 times while it heals, puts hosts in every trouble, sends 100,000 odd parameters through each
+#                      shell, and ends the engine before every job of every runbook in virtual time; goes on where it was stopped
 # make fuzz            drives parser, checker and CEL with libFuzzer for ten minutes; SECONDS=60 for another time
 # make hostile         measures a release build on files that nobody would write on purpose
 .PHONY: demo incidents test check build release bench bench-fleet torture fuzz hostile format clean
@@ -50,6 +50,7 @@ torture: packages-test
 	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^CommandReceiptsTests\.ParameterTests'
 	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^RunVerifierTests\.GeneratedMutantTests'
 	SELFHEAL_TORTURE=1 $(SWIFT) test --skip-build --disable-xctest --filter '^CronCalendarTests\.'
+	SELFHEAL_CRASHES=all SELFHEAL_SEEDS=200 $(SWIFT) test --skip-build --disable-xctest --filter '^EngineSimulationTests\.'
 	scripts/torture 200 --hosts 20 --records both --folder .build/torture
 
 fuzz: packages-build

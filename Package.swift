@@ -344,6 +344,15 @@ let package = Package(
             ]
         ),
         tests("RunReplay", ["RunVocabulary", "RunPlan", "RunCore", "RunExecutor", "RunPorts", "RunTestSupport"]),
+        // The real engine in seeded worlds, ended wherever it can end.
+        .testTarget(
+            name: "EngineSimulationTests",
+            dependencies: [
+                "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunExecutor", "RunReplay", "RunSimulator",
+                "RunbookSource", "RunbookYAML", "RunbookCompiler",
+            ],
+            swiftSettings: strict
+        ),
         tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport", "CronCalendar"]),
         tests("Probes", ["CLinux", "RunVocabulary"]),
         tests("ProbeZooKeeper", ["Probes"]),
