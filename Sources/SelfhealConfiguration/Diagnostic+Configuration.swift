@@ -336,7 +336,7 @@ extension Diagnostic {
         )
     }
 
-    private static func error(
+    static func error(
         _ number: UInt16,
         _ message: String,
         at span: SourceSpan,

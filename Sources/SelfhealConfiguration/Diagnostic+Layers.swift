@@ -139,14 +139,4 @@ extension Diagnostic {
         }
         return self.error(569, "this is \(found.what), and no configuration", at: pair.key.span, help: found.help)
     }
-
-    private static func error(
-        _ number: UInt16,
-        _ message: String,
-        at span: SourceSpan,
-        notes: [Note] = [],
-        help: String
-    ) -> Self {
-        Self(code: Code(number), severity: .error, message: message, span: span, notes: notes, help: help)
-    }
 }

@@ -71,22 +71,11 @@ import Testing
     }
 
     @Test func `a refused connection is a definite answer over TLS, too`() async throws {
-        // Bound and never listening: nobody else gets this port meanwhile.
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
-            }
+        try await ProbeBench.withClosedPort { port in
+            let facts = try await Self.look("https://127.0.0.1:\(port)/", trusting: nil)
+            #expect(facts["answered"] == .bool(false), "\(facts)")
+            #expect(facts["problem"] == .string("connection refused"))
         }
-        try #require(isBound)
-        let facts = try await Self.look("https://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/", trusting: nil)
-        #expect(facts["answered"] == .bool(false), "\(facts)")
-        #expect(facts["problem"] == .string("connection refused"))
     }
 
     private static func look(_ url: String, trusting authorities: String?) async throws -> [String: Fact] {
