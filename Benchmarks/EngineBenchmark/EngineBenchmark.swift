@@ -11,6 +11,8 @@ enum EngineBenchmark {
     private static let usage = """
         usage: EngineBenchmark steps seq STEPS [FOLDER]        one run of STEPS steps, one after the other
                EngineBenchmark steps conc RUNS STEPS [FOLDER]  RUNS runs at once, of STEPS steps each
+               EngineBenchmark steps wide TARGETS STEPS [FOLDER]
+                                                               one run of STEPS steps, on TARGETS nodes each
                EngineBenchmark check STEPS                     parse, check and compile a runbook of STEPS steps
                EngineBenchmark runbook STEPS                   print that runbook
                EngineBenchmark fleet LAYER cold|warm TIMES KNOWN_HOSTS KEY USER PORT ADDRESS…
@@ -34,6 +36,11 @@ enum EngineBenchmark {
             let (runs, rest) = self.count(in: words.dropFirst(2))
             let (steps, last) = self.count(in: rest)
             let benchmark = try StepsBenchmark(runs: runs, steps: steps)
+            print(try await benchmark.measure(in: last.first).line)
+        case ("steps", "wide"):
+            let (targets, rest) = self.count(in: words.dropFirst(2))
+            let (steps, last) = self.count(in: rest)
+            let benchmark = try StepsBenchmark(runs: 1, steps: steps, targets: targets)
             print(try await benchmark.measure(in: last.first).line)
         case ("check", _):
             print(try CheckBenchmark(steps: self.count(in: words.dropFirst()).0).measure().line)

@@ -16,14 +16,19 @@ import WorldAdapters
 struct StepsBenchmark {
     private let runs: Int
     private let steps: Int
+    private let nodes: [Node]
     private let plan: Plan
     private let planDigest: String
     private let text: String
 
-    init(runs: Int, steps: Int) throws {
+    /// With `targets`, each step is a command on so many nodes at once, else one on the engine's own machine.
+    init(runs: Int, steps: Int, targets: Int = 0) throws {
         self.runs = runs
         self.steps = steps
-        self.text = GeneratedRunbook.trivial(steps: steps)
+        self.nodes = (0..<targets).map { Node(name: NodeName("node-\($0)"), host: "node-\($0)", roles: ["fleet"]) }
+        self.text =
+            targets == 0
+            ? GeneratedRunbook.trivial(steps: steps) : GeneratedRunbook.fleet(steps: steps, atOnce: targets)
         self.plan = try GeneratedRunbook.compile(self.text)
         self.planDigest = self.plan.digest
     }
@@ -41,7 +46,8 @@ struct StepsBenchmark {
             }
             try await group.waitForAll()
         }
-        let figures = measurement.end(self.runs * self.steps, unit: "steps", rate: "steps_s")
+        let commands = self.runs * self.steps * max(self.nodes.count, 1)
+        let figures = measurement.end(commands, unit: "steps", rate: "steps_s")
         await store.close()
         return figures
     }
@@ -52,7 +58,7 @@ struct StepsBenchmark {
             run: RunID(name),
             plan: self.plan,
             parameters: [:],
-            inventory: Inventory(clusterName: "benchmark", clusterID: "", nodes: [], services: []),
+            inventory: Inventory(clusterName: "benchmark", clusterID: "", nodes: self.nodes, services: []),
             requestedBy: "benchmark"
         )
         try await store.createRun(self.row(of: binding, at: clock.now))

@@ -48,7 +48,7 @@ package struct ReceiptAnswerParser: Sendable {
         ReceiptOutputOffsets(standardOutput: self.output.head.count, standardError: self.errors.head.count)
     }
 
-    package mutating func consume(_ bytes: some Sequence<UInt8>) -> [Event] {
+    package mutating func consume(_ bytes: [UInt8]) -> [Event] {
         guard self.answer == nil else {
             return []
         }

@@ -87,7 +87,7 @@ struct CommandLane: Hashable, Sendable {
     }
 
     var isQueued: Bool {
-        self.phase == .queued
+        if case .queued = self.phase { true } else { false }
     }
 
     /// Whether nothing was sent to the target.

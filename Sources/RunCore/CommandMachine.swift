@@ -45,14 +45,18 @@ struct CommandMachine: Hashable, Sendable {
             self.beginBatch(step, &context)
         }
         let effect = event.effect
+        var hasEnded = false
         for index in self.active where !self.lanes[index].isOver && !self.lanes[index].isQueued {
             if let effect, self.lanes[index].isDeaf(to: effect) {
                 continue
             }
             self.lanes[index].handle(event, step, &context)
+            hasEnded = hasEnded || self.lanes[index].isOver
+        }
+        if hasEnded {
+            self.judgeHalt(step, &context)
         }
         // Who waits for a turn hears of it after the others: one of them may just have halted the step.
-        self.judgeHalt(step, &context)
         for index in self.active where self.lanes[index].isQueued {
             self.lanes[index].handle(event, step, &context)
             self.judgeHalt(after: index, step, &context)

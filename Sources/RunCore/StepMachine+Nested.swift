@@ -16,33 +16,34 @@ extension StepMachine {
 
     /// Hands something to the machine inside; nothing when it has not come to its end.
     mutating func moveNested(_ move: NestedMove, _ context: inout RunContext) -> StepCompletion? {
-        // The phase is let go of, so that the machine is changed in place.
-        let phase = self.phase
-        self.phase = .over
-        switch phase {
+        // The phase is let go of first, so that the machine is changed in place: a wide command has a thousand lanes to copy.
+        switch self.phase {
         case .watching(var watch):
+            self.phase = .over
             let completion = self.move(&watch, move, &context)
             self.phase = .watching(watch)
             return completion
         case .commanding(var command):
+            self.phase = .over
             let completion = self.move(&command, move, &context)
             self.phase = .commanding(command)
             return self.adjusted(completion)
         case .looping(var loop):
+            self.phase = .over
             let completion = self.move(&loop, move, &context)
             self.phase = .looping(loop)
             return self.adjusted(completion)
         case .branching(var parallel):
+            self.phase = .over
             let completion = self.move(&parallel, move, &context)
             self.phase = .branching(parallel)
             return self.adjusted(completion)
         case .calling(var call):
+            self.phase = .over
             let completion = self.move(&call, move, &context)
             self.phase = .calling(call)
             return self.adjusted(completion)
-        case .guarding, .preparing, .probing, .asking, .telling, .pausing, .over:
-            self.phase = phase
-            return nil
+        case .guarding, .preparing, .probing, .asking, .telling, .pausing, .over: return nil
         }
     }
 

@@ -11,7 +11,7 @@ package struct Inventory: Hashable, Sendable, Codable {
     /// The id that ZooKeeper must still know after healing (`/cluster/id`); empty when it is not known.
     package var clusterID: String
     /// Sorted by name.
-    package var nodes: [Node]
+    package private(set) var nodes: [Node]
     package var services: [Service]
 
     package init(clusterName: String, clusterID: String, nodes: [Node], services: [Service]) {
@@ -21,8 +21,28 @@ package struct Inventory: Hashable, Sendable, Codable {
         self.services = services
     }
 
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            clusterName: try container.decode(String.self, forKey: .clusterName),
+            clusterID: try container.decode(String.self, forKey: .clusterID),
+            nodes: try container.decode([Node].self, forKey: .nodes),
+            services: try container.decode([Service].self, forKey: .services)
+        )
+    }
+
+    /// Found by halves: a step on a thousand nodes asks for each of them.
     package subscript(name: NodeName) -> Node? {
-        self.nodes.first { $0.name == name }
+        var range = self.nodes.indices
+        while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
+            if self.nodes[middle].name < name {
+                range = middle + 1..<range.upperBound
+            } else {
+                range = range.lowerBound..<middle
+            }
+        }
+        let index = range.lowerBound
+        return index < self.nodes.count && self.nodes[index].name == name ? self.nodes[index] : nil
     }
 
     /// The command that gives `verb` to `service` on `node`: the node's own, else the one for all.
