@@ -3,6 +3,7 @@
 
 import Foundation
 import SSHClient
+import TestSupport
 import Testing
 
 /// A real ssh-agent, which ends with its owner.
@@ -12,12 +13,11 @@ private final class TestAgent: @unchecked Sendable {
 
     init(in folder: URL) throws {
         self.socket = folder.appending(path: "agent").path
-        self.process = try TestServer.spawn("/usr/bin/ssh-agent", ["-D", "-a", self.socket])
+        self.process = try startProgram("/usr/bin/ssh-agent", ["-D", "-a", self.socket])
         // The socket's file is there a moment before anybody listens; once somebody does, 'ssh-add -l' exits with 1: no keys.
         for _ in 0..<1_000 {
             let question = ["SSH_AUTH_SOCK=\(self.socket)", "ssh-add", "-l"]
-            let status = TestServer.wait(for: try TestServer.spawn("/usr/bin/env", question))
-            if status == 1 << 8 { return }
+            if try runProgram("/usr/bin/env", question) == 1 { return }
             usleep(5_000)
         }
         throw TestServer.Failure(description: "the ssh-agent does not answer")
@@ -38,7 +38,7 @@ private final class TestAgent: @unchecked Sendable {
     func stop() {
         kill(self.process, SIGCONT)
         kill(self.process, SIGKILL)
-        _ = TestServer.wait(for: self.process)
+        waitForEnd(of: self.process)
     }
 }
 

@@ -3,6 +3,7 @@
 
 import Foundation
 import SSHClient
+import TestSupport
 
 /// A real sshd on loopback, in a temporary folder that goes with it.
 ///
@@ -84,7 +85,7 @@ final class TestServer: @unchecked Sendable {
     }
 
     func start() throws {
-        self.daemon = try Self.spawn(
+        self.daemon = try startProgram(
             "/usr/sbin/sshd",
             ["-D", "-f", self.file("sshd_config").path, "-E", self.file("log").path]
         )
@@ -114,7 +115,7 @@ final class TestServer: @unchecked Sendable {
         guard let daemon = self.daemon else { return }
         self.killConnections()
         kill(daemon, SIGTERM)
-        _ = Self.wait(for: daemon)
+        waitForEnd(of: daemon)
         self.daemon = nil
     }
 
@@ -162,36 +163,10 @@ final class TestServer: @unchecked Sendable {
     }
 
     static func run(_ program: String, _ arguments: [String]) throws {
-        let status = Self.wait(for: try Self.spawn(program, arguments))
+        let status = try runProgram(program, arguments)
         guard status == 0 else {
             throw Failure(description: "\(program) ended with \(status)")
         }
-    }
-
-    // Foundation's `Process` waits on a run loop, which hangs when tests wait on all of Swift's threads at once.
-    static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor in 0...2 {
-            posix_spawn_file_actions_addopen(&actions, Int32(descriptor), "/dev/null", O_RDWR, 0)
-        }
-        let words = ([program] + arguments).map { strdup($0) } + [nil]
-        defer {
-            for word in words {
-                free(word)
-            }
-        }
-        var process = pid_t()
-        let status = posix_spawn(&process, program, &actions, nil, words, environ)
-        guard status == 0 else { throw Failure(description: "\(program) cannot be started: \(status)") }
-        return process
-    }
-
-    static func wait(for process: pid_t) -> Int32 {
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
-        return status
     }
 
     private static func descendants(of process: pid_t) -> [pid_t] {

@@ -43,13 +43,13 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let certificate = try MailSink.Certificate(in: folder)
         let place = "\(folder)/port"
-        let server = try TestServer.spawn(
+        let server = try startProgram(
             "/usr/bin/python3",
             ["-c", Self.program, certificate.certificate, certificate.key, place]
         )
         defer {
             kill(server, SIGKILL)
-            _ = TestServer.wait(for: server)
+            waitForEnd(of: server)
         }
         // The server listens before it says where.
         let end = ContinuousClock.now + .seconds(60)

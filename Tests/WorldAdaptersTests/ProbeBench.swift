@@ -8,6 +8,7 @@ import RunCore
 import RunPlan
 import RunVocabulary
 import SSHClient
+import TestSupport
 import Testing
 
 @testable import WorldAdapters
@@ -55,10 +56,10 @@ enum ProbeBench {
         _ arguments: [String],
         _ work: () async throws -> Void
     ) async throws {
-        let server = try TestServer.spawn(program, arguments)
+        let server = try startProgram(program, arguments)
         defer {
             kill(server, SIGKILL)
-            _ = TestServer.wait(for: server)
+            waitForEnd(of: server)
         }
         let end = ContinuousClock.now + .seconds(300)
         while try await !Self.isOpen(port) {

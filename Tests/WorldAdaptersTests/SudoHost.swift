@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 
 /// A real sshd on loopback with a user that logs in and users that it may become, or not, by sudo.
 ///
@@ -48,7 +49,7 @@ final class SudoHost: @unchecked Sendable {
             "PasswordAuthentication no", "MaxStartups 100",
         ]
         try (lines.joined(separator: "\n") + "\n").write(toFile: self.file("config"), atomically: true, encoding: .utf8)
-        self.daemon = try Self.spawn(["/usr/sbin/sshd", "-D", "-f", self.file("config"), "-E", self.file("log")])
+        self.daemon = try startProgram("/usr/sbin/sshd", ["-D", "-f", self.file("config"), "-E", self.file("log")])
         try await self.wait {
             (try? String(contentsOfFile: self.file("log"), encoding: .utf8))?.contains("listening") ?? false
         }
@@ -57,7 +58,7 @@ final class SudoHost: @unchecked Sendable {
     deinit {
         if let daemon = self.daemon {
             kill(daemon, SIGTERM)
-            waitpid(daemon, nil, 0)
+            waitForEnd(of: daemon)
         }
         for user in [self.login, self.service, self.forbidden] {
             try? Self.run(["/usr/bin/pkill", "-KILL", "-u", user])
@@ -97,28 +98,7 @@ final class SudoHost: @unchecked Sendable {
     }
 
     private static func run(_ words: [String]) throws {
-        var status: Int32 = 0
-        waitpid(try Self.spawn(words), &status, 0)
+        let status = try runProgram(words[0], Array(words.dropFirst()))
         guard status == 0 else { throw Failure(description: "\(words) ended with \(status)") }
-    }
-
-    private static func spawn(_ words: [String]) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor in 0...2 {
-            posix_spawn_file_actions_addopen(&actions, Int32(descriptor), "/dev/null", O_RDWR, 0)
-        }
-        let pointers = words.map { strdup($0) } + [nil]
-        defer {
-            for pointer in pointers {
-                free(pointer)
-            }
-        }
-        var process = pid_t()
-        guard posix_spawn(&process, words[0], &actions, nil, pointers, environ) == 0 else {
-            throw Failure(description: "\(words[0]) cannot be started")
-        }
-        return process
     }
 }
