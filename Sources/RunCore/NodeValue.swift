@@ -7,41 +7,45 @@ import RunVocabulary
 
 /// Nodes as expressions see them: what the inventory says of them and what was last observed.
 enum NodeValue {
-    static func value(of name: NodeName, in context: RunContext) -> CELValue {
+    /// With some of its fields alone, for whoever knows that no other is asked for.
+    static func value(of name: NodeName, in context: RunContext, only wanted: Set<String>? = nil) -> CELValue {
         guard let node = context.binding.inventory[name] else {
             return .unknown(CELUnknown("'\(name)' is not in the inventory"))
         }
-        var fields: [String: CELValue] = [
-            "name": .string(name.text),
-            "host": .string(node.host),
-            "id": node.id.map { .int(Int64($0)) } ?? .unknown(CELUnknown("\(name) has no id in the inventory")),
-            "datacenter": .string(node.datacenter),
-            "rack": .string(node.rack),
-            "data_dir": .string(node.dataFolder ?? ""),
-            "log_dir": .string(node.logFolder ?? node.dataFolder ?? ""),
-            "roles": .list(node.roles.map { .string($0) }),
-            "voter": .bool(node.isVoter),
-            "labels": .map(CELMap(strings: node.labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
-        ]
-        self.addFacts(about: name, to: &fields, in: context)
-        return .record(CELRecord(ResultTypes.node.name, identity: name.text, fields: self.list(fields)))
+        let names = wanted.map { wanted in ResultTypes.node.fields.map(\.name).filter { wanted.contains($0) } }
+        let fields = (names ?? ResultTypes.node.fields.map(\.name)).map { field in
+            CELRecord.Field(field, self.told(field, by: node) ?? self.observed(field, of: name, in: context))
+        }
+        return .record(CELRecord(ResultTypes.node.name, identity: name.text, fields: fields))
     }
 
-    private static func addFacts(about name: NodeName, to fields: inout [String: CELValue], in context: RunContext) {
+    /// What the inventory says.
+    private static func told(_ field: String, by node: Node) -> CELValue? {
+        switch field {
+        case "name": .string(node.name.text)
+        case "host": .string(node.host)
+        case "id": node.id.map { .int(Int64($0)) } ?? .unknown(CELUnknown("\(node.name) has no id in the inventory"))
+        case "datacenter": .string(node.datacenter)
+        case "rack": .string(node.rack)
+        case "data_dir": .string(node.dataFolder ?? "")
+        case "log_dir": .string(node.logFolder ?? node.dataFolder ?? "")
+        case "roles": .list(node.roles.map { .string($0) })
+        case "voter": .bool(node.isVoter)
+        case "labels":
+            .map(CELMap(strings: node.labels.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+        default: nil
+        }
+    }
+
+    private static func observed(_ field: String, of name: NodeName, in context: RunContext) -> CELValue {
         guard let observation = context.observation(of: name) else {
-            let unknown = CELValue.unknown(CELUnknown("\(name) has not been observed"))
-            for field in ResultTypes.observedFieldNames {
-                fields[field] = unknown
-            }
-            fields["observed_at"] = unknown
-            return
+            return .unknown(CELUnknown("\(name) has not been observed"))
         }
-        for field in ResultTypes.observedFieldNames {
-            fields[field] =
-                observation.facts[field]?.value
-                ?? .unknown(CELUnknown("\(name): '\(field)' was not observed\(self.cause(in: observation.facts))"))
+        guard field != "observed_at" else {
+            return observation.asked.at.value
         }
-        fields["observed_at"] = observation.asked.at.value
+        return observation.facts[field]?.value
+            ?? .unknown(CELUnknown("\(name): '\(field)' was not observed\(self.cause(in: observation.facts))"))
     }
 
     /// Why a field is missing, as far as the report says.

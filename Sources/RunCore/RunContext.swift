@@ -176,13 +176,17 @@ struct RunContext: Hashable, Sendable {
 
     /// The nodes whose facts `expression` reads and that were last seen too long ago to decide upon, sorted.
     func staleNodes(for expression: Expression) -> [NodeName] {
-        var nodes: [NodeName] = []
+        var nodes: Set<NodeName> = []
         for name in expression.reads {
-            for node in self.nodes(readAs: name) where !nodes.contains(node) && self.isStale(node) {
-                nodes.append(node)
-            }
+            nodes.formUnion(self.nodes(readAs: name).filter(self.isStale))
         }
         return nodes.sorted()
+    }
+
+    /// When the oldest of the facts that `expression` reads will be too old to decide upon; nothing while none of them is known.
+    func staleAt(for expression: Expression) -> Instant? {
+        let looks = expression.reads.flatMap { self.nodes(readAs: $0) }.compactMap { self.observations[$0]?.asked.at }
+        return looks.min().map { $0 + self.fresh + Milliseconds(1) }
     }
 
     /// The nodes whose facts were too old, or were not known, when the last act was asked for.
@@ -222,6 +226,11 @@ struct RunContext: Hashable, Sendable {
     /// The nodes of a selection, worked out once per run: the inventory is pinned.
     func nodes(selectedBy name: String) -> [NodeName] {
         self.selection(name).filter { self.binding.inventory[$0] != nil }
+    }
+
+    /// Whether every node that it names is there.
+    func isWhole(selection name: String) -> Bool {
+        self.selection(name).allSatisfy { self.binding.inventory[$0] != nil }
     }
 
     /// The nodes that it names, by itself or by a parameter, and the inventory does not have.

@@ -35,6 +35,9 @@ package struct TriggerWatch: Hashable, Sendable {
 
     package let trigger: PlanTrigger
     private var context: RunContext
+    private var view: TriggerView
+    /// Before then nothing that was seen is too old.
+    private var staleAt: Instant?
     private var span: Span?
 
     /// Watches one trigger of a plan.
@@ -61,6 +64,7 @@ package struct TriggerWatch: Hashable, Sendable {
             )
         )
         self.context.resolveSelections()
+        self.view = TriggerView(of: trigger.condition, in: self.context)
     }
 
     /// The nodes of all the plan's selections, sorted.
@@ -79,7 +83,7 @@ package struct TriggerWatch: Hashable, Sendable {
     /// Takes in what was seen of some nodes.
     package mutating func observe(_ reports: [ProbeReport], at moment: Instant) -> Finding {
         self.context.now = max(self.context.now, moment)
-        self.context.observe(reports)
+        self.take(reports)
         return self.judge()
     }
 
@@ -90,7 +94,7 @@ package struct TriggerWatch: Hashable, Sendable {
 
     private mutating func judge() -> Finding {
         self.forgetWhatIsStale()
-        switch self.context.verdict(on: self.trigger.condition) {
+        switch self.view.verdict(on: self.trigger.condition, in: self.context) {
         case .fails:
             self.span = nil
             return .quiet
@@ -113,15 +117,34 @@ package struct TriggerWatch: Hashable, Sendable {
     }
 
     /// An old observation is replaced by one that knows nothing, with the reason.
+    ///
+    /// All of them are gone through only when the oldest may have become too old.
     private mutating func forgetWhatIsStale() {
+        guard let staleAt = self.staleAt, staleAt <= self.context.now else {
+            return
+        }
+        defer { self.staleAt = self.context.staleAt(for: self.trigger.condition) }
         for node in self.context.staleNodes(for: self.trigger.condition) {
             guard let observation = self.context.observation(of: node) else {
                 continue
             }
             let age = self.context.now.elapsed(since: observation.asked.at)
             let facts: [String: Fact] = ["problem": .string("it was last seen \(age) ago")]
-            self.context.observe([ProbeReport(target: node, facts: facts)])
+            self.take([ProbeReport(target: node, facts: facts)])
         }
+    }
+
+    private mutating func take(_ reports: [ProbeReport]) {
+        for report in reports {
+            guard let node = report.target else {
+                continue
+            }
+            let before = self.context.observation(of: node)
+            self.context.observe([report])
+            self.view.changed(node, from: before, in: self.context)
+        }
+        // What is seen later is stale later, so that the moment can only be too early.
+        self.staleAt = self.staleAt ?? self.context.staleAt(for: self.trigger.condition)
     }
 }
 

@@ -33,16 +33,16 @@ package struct Inventory: Hashable, Sendable, Codable {
 
     /// Found by halves: a step on a thousand nodes asks for each of them.
     package subscript(name: NodeName) -> Node? {
-        var range = self.nodes.indices
-        while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
+        var (low, high) = (0, self.nodes.count)
+        while low < high {
+            let middle = (low + high) / 2
             if self.nodes[middle].name < name {
-                range = middle + 1..<range.upperBound
+                low = middle + 1
             } else {
-                range = range.lowerBound..<middle
+                high = middle
             }
         }
-        let index = range.lowerBound
-        return index < self.nodes.count && self.nodes[index].name == name ? self.nodes[index] : nil
+        return low < self.nodes.count && self.nodes[low].name == name ? self.nodes[low] : nil
     }
 
     /// The command that gives `verb` to `service` on `node`: the node's own, else the one for all.
