@@ -31,19 +31,41 @@ final class Poller: Sendable {
         precondition(status == 0, "a fresh descriptor can be watched: \(systemErrorText(clinux_errno()))")
     }
 
-    /// Fills in the tokens of the descriptors that something happened to; none when the time is over or a signal came.
+    /// Something that happened to a descriptor.
+    struct Event {
+        let token: UInt64
+        private let flags: UInt32
+
+        init(token: UInt64, flags: UInt32) {
+            self.token = token
+            self.flags = flags
+        }
+
+        /// Whether bytes came, or the end, or a failure that reading tells.
+        var hasInput: Bool {
+            self.flags & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        }
+
+        /// Whether the other side will send no more.
+        var hasEnd: Bool {
+            self.flags & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        }
+    }
+
+    /// Fills in what happened to the descriptors; nothing when the time is over or a signal came.
     ///
-    /// What happened is not told: with edges, one tries to send and receive in any case. At most 256 come at
-    /// once, and the rest with the next call. A negative time waits for ever.
-    func wait(into tokens: inout [UInt64], milliseconds: Int32) {
-        tokens.removeAll(keepingCapacity: true)
+    /// At most 256 come at once, and the rest with the next call. A negative time waits for ever.
+    func wait(into happened: inout [Event], milliseconds: Int32) {
+        happened.removeAll(keepingCapacity: true)
         unsafe withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.batchLimit) { events in
             let count = unsafe epoll_wait(self.descriptor, events.baseAddress, Int32(events.count), milliseconds)
             precondition(
                 count >= 0 || clinux_errno() == EINTR,
                 "epoll fails only when misused: \(systemErrorText(clinux_errno()))"
             )
-            for index in 0..<max(0, Int(count)) { unsafe tokens.append(events[index].data.u64) }
+            for index in 0..<max(0, Int(count)) {
+                unsafe happened.append(Event(token: events[index].data.u64, flags: events[index].events))
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ final class SocketDriver {
     }
 
     func run() {
-        var tokens: [UInt64] = []
+        var happened: [Poller.Event] = []
         while true {
             let batch = self.inbox.take(finished: self.finishedSinceTake)
             self.finishedSinceTake = 0
@@ -45,8 +45,8 @@ final class SocketDriver {
             let now = MonotonicTime.now()
             // A job that ended while being started has freed a place for the next one, which is reached by going round.
             let wait = self.finishedSinceTake > 0 ? 0 : self.deadlines.first?.deadline.millisecondsAway(from: now) ?? -1
-            self.poller.wait(into: &tokens, milliseconds: wait)
-            for token in tokens { self.handleEvent(of: token) }
+            self.poller.wait(into: &happened, milliseconds: wait)
+            for event in happened { self.handle(event) }
         }
     }
 
@@ -86,7 +86,8 @@ final class SocketDriver {
             job.socket = socket
             socket.job = job
             job.stage = .transferring
-            self.transfer(job, over: socket)
+            // What came while nobody waited for it told so then, and only once.
+            self.transfer(job, over: socket, hasInput: true, hasEnd: true)
         }
     }
 
@@ -178,7 +179,7 @@ final class SocketDriver {
         self.poller.add(descriptor, events: events, token: socket.token.packed)
     }
 
-    private func connected(_ job: SocketJob, over socket: DriverSocket) {
+    private func connected(_ job: SocketJob, over socket: DriverSocket, _ event: Poller.Event) {
         var error: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         let status = unsafe getsockopt(socket.descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
@@ -200,7 +201,7 @@ final class SocketDriver {
                 socklen_t(MemoryLayout<Int32>.size)
             )
         }
-        self.transfer(job, over: socket)
+        self.transfer(job, over: socket, hasInput: event.hasInput, hasEnd: event.hasEnd)
     }
 
     /// Goes on to the name's next address, or ends with the outcome that says least.
@@ -225,28 +226,30 @@ final class SocketDriver {
 
     // MARK: Sending and receiving
 
-    private func handleEvent(of token: UInt64) {
-        guard token != Self.wakeToken else {
+    private func handle(_ event: Poller.Event) {
+        guard event.token != Self.wakeToken else {
             var count: eventfd_t = 0
             _ = unsafe eventfd_read(self.inbox.wakeDescriptor, &count)
             return
         }
         // An event of a socket that an earlier event of the same batch closed finds nothing.
-        guard let socket = self.sockets[SocketToken(packed: token)], let job = socket.job else { return }
+        guard let socket = self.sockets[SocketToken(packed: event.token)], let job = socket.job else { return }
         switch job.stage {
-        case .connecting: self.connected(job, over: socket)
-        case .transferring: self.transfer(job, over: socket)
+        case .connecting: self.connected(job, over: socket, event)
+        case .transferring: self.transfer(job, over: socket, hasInput: event.hasInput, hasEnd: event.hasEnd)
         case .lookingUp, .waiting, .finished: preconditionFailure("a job with a socket connects or transfers")
         }
     }
 
-    private func transfer(_ job: SocketJob, over socket: DriverSocket) {
+    /// Sends what is left to send and reads what came; what comes later makes an edge of its own.
+    private func transfer(_ job: SocketJob, over socket: DriverSocket, hasInput: Bool, hasEnd: Bool) {
         guard self.sendRest(of: job, over: socket) else { return }
         let hasSentAll = job.sentCount == job.request.send.count
         if case .connected = job.request.until {
             if hasSentAll { self.finish(job, .completed) }
             return
         }
+        guard hasInput || Self.bytesWanted(by: job) == nil else { return }
         while true {
             guard let wanted = Self.bytesWanted(by: job) else { return self.finish(job, .completed) }
             let count = unsafe self.readBuffer.withUnsafeMutableBytes { buffer in
@@ -258,6 +261,8 @@ final class SocketDriver {
                     job.received.removeLast(job.received.count - job.request.readLimit)
                     return self.finish(job, .tooLong)
                 }
+                // Less than there was room for: it was all, and only the end can still be there.
+                if count < min(Self.readChunk, wanted), !hasEnd { return }
             } else if count == 0 {
                 let isWhole = job.request.until == .end && hasSentAll
                 return self.finish(job, isWhole ? .completed : .endedEarly)
