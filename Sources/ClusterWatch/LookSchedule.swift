@@ -40,10 +40,13 @@ struct LookSchedule: Hashable, Sendable {
         return schedule
     }
 
+    /// The first turn has whoever was next: with less time than there is to do, the last ones in the list would never be looked at otherwise.
     mutating func begin(at moment: Instant) {
-        let count = Int64(max(1, self.nodes.count))
-        self.turns = self.nodes.indices.map { index in
-            Turn(node: index, at: moment + Milliseconds(self.every.count * Int64(index) / count))
+        let first = self.turns.isEmpty ? 0 : self.turns[self.next].node
+        let count = max(1, self.nodes.count)
+        self.turns = self.nodes.indices.map { place in
+            let after = Milliseconds(self.every.count * Int64(place) / Int64(count))
+            return Turn(node: (first + place) % count, at: moment + after)
         }
         self.next = 0
     }

@@ -147,6 +147,14 @@ package struct Decision: Hashable, Sendable, Codable {
         case refused
         /// `autonomy: observe`.
         case observed
+
+        /// Whether nothing has fired.
+        var isIdle: Bool {
+            switch self {
+            case .quiet, .unknown, .holding: true
+            case .started, .held, .refused, .observed: false
+            }
+        }
     }
 
     package var runbook: String

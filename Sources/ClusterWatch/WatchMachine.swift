@@ -150,7 +150,13 @@ package struct WatchMachine: Hashable, Sendable {
 
     /// The last decision on each runbook, by name.
     package func decision(on runbook: String) -> Decision? {
-        self.decisions[runbook]
+        guard let last = self.decisions[runbook], last.kind.isIdle,
+            let watched = self.runbooks.first(where: { $0.name == runbook }), watched.idleKind == last.kind
+        else {
+            return self.decisions[runbook]
+        }
+        // While nothing happens its words go on changing, and are put together when somebody asks.
+        return watched.idleDecision(at: self.now)
     }
 
     package var watchedRunbooks: [String] {
@@ -441,15 +447,19 @@ package struct WatchMachine: Hashable, Sendable {
         guard self.decisions[runbook.name] != nil || self.health.seen == self.schedule.nodes.count else {
             return
         }
-        let decision = runbook.idleDecision(at: self.now)
-        switch self.decisions[runbook.name]?.kind {
+        let kind = runbook.idleKind
+        let last = self.decisions[runbook.name]?.kind
+        guard kind != last else {
+            return
+        }
+        switch last {
         case .started, .refused, .observed:
-            guard decision.kind != .quiet, runbook.holding == nil else {
+            guard kind != .quiet, runbook.holding == nil else {
                 return
             }
         case .quiet, .unknown, .holding, .held, nil: break
         }
-        self.decide(decision)
+        self.decide(runbook.idleDecision(at: self.now))
     }
 
     private mutating func follow(_ verdict: GuardRails.Verdict, _ reason: String, _ index: Int) {

@@ -140,6 +140,19 @@ package struct WatchedRunbook: Hashable, Sendable {
         return isQuiet && self.hasSeen ? self.watches.first?.trigger.condition.text : nil
     }
 
+    /// What ``idleDecision(at:)`` will be.
+    var idleKind: Decision.Kind {
+        var kind = Decision.Kind.quiet
+        for finding in self.findings {
+            switch finding {
+            case .holding: return .holding
+            case .unknown: kind = .unknown
+            case .quiet, .fired, .spent: break
+            }
+        }
+        return kind
+    }
+
     /// What there is to say while nothing has fired.
     func idleDecision(at moment: Instant) -> Decision {
         for (watch, finding) in zip(self.watches, self.findings) {

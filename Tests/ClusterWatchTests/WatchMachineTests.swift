@@ -45,6 +45,21 @@ import Testing
         #expect(watching.machine.wakeAt == Instant(milliseconds: 3_602_000))
     }
 
+    @Test func `with less time than there is to do, every node has its turn all the same`() {
+        let settings = Watching.settings { $0.width = 1 }
+        var machine = WatchMachine(settings: settings, inventory: Watching.inventory(nodes: 9), runbooks: [])
+        var effects = machine.handle(.began(at: Instant(milliseconds: 0)))
+        var seen: Set<NodeName> = []
+        for turn in 1...40 {
+            let looks = effects.compactMap { effect in if case .look(let node) = effect { node } else { nil } }
+            seen.formUnion(looks)
+            // Each look takes five seconds, and all of them together have ten.
+            let reports = looks.map { ProbeReport(target: $0, facts: Self.up) }
+            effects = machine.handle(.looked(reports, at: Instant(milliseconds: Int64(turn) * 5_000)))
+        }
+        #expect(seen.count == 9, "\(seen)")
+    }
+
     @Test func `it takes several looks to change one's mind, and the change is noted once`() {
         var watching = Watching([])
         watching.wait(.seconds(30))
