@@ -65,6 +65,10 @@ package struct ZooKeeperProbe: Hashable, Sendable {
     }
 
     package func ask(_ questions: Set<ZooKeeperQuestion>, using prober: SocketProber) async -> ZooKeeperAnswers {
+        // What monitors ask many times a second, without a task for each question that could have been asked, too.
+        if questions == [.srvr] {
+            return ZooKeeperAnswers(srvr: await self.say(.srvr, using: prober))
+        }
         async let srvr = questions.contains(.srvr) ? self.say(.srvr, using: prober) : nil
         async let mntr = questions.contains(.mntr) ? self.say(.mntr, using: prober) : nil
         async let zabState = questions.contains(.zabState) ? self.command(.zabState, using: prober) : nil

@@ -7,9 +7,12 @@ import RunVocabulary
 
 extension WatchDaemon {
     /// Puts one event into the inbox when its moment comes.
+    ///
+    /// A bell that would ring too early is let ring: who hears it sets the alarm again, and a bell for each of many looks would cost more than they do.
     struct Alarm {
         private let inbox: AsyncStream<Input>.Continuation
         private let clock: any WallClock
+        /// When the bell rings, if there is one.
         private var moment: Instant?
         private var bell: Task<Void, Never>?
 
@@ -19,15 +22,11 @@ extension WatchDaemon {
         }
 
         mutating func set(_ moment: Instant?) {
-            guard moment != self.moment else {
+            guard let moment, self.moment.map({ moment < $0 }) ?? true else {
                 return
             }
             self.bell?.cancel()
-            self.bell = nil
             self.moment = moment
-            guard let moment else {
-                return
-            }
             self.bell = Task { [inbox = self.inbox, clock = self.clock] in
                 await clock.sleep(until: moment)
                 guard !Task.isCancelled else {
@@ -37,9 +36,14 @@ extension WatchDaemon {
             }
         }
 
-        /// It has rung; the same moment may be set again.
+        /// The clock was looked at; the same moment may be set again.
         mutating func rang() {
             self.moment = nil
+        }
+
+        mutating func silence() {
+            self.bell?.cancel()
+            self.bell = nil
         }
     }
 }

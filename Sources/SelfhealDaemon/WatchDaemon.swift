@@ -28,19 +28,23 @@ package struct WatchDaemon: Sendable {
         package var manager: ServiceManager
         /// Where the configuration comes from, and can come from again.
         package var source: Source?
+        /// What looks at nodes in place of the engine's own, for whoever measures what looking costs.
+        package var monitors: (any ProbeRunner)?
 
         package init(
             log: @escaping @Sendable (LogEntry) -> Void,
             observer: @escaping @Sendable (RunID) -> any RunObserver,
             nextRun: @escaping @Sendable () -> RunID,
             manager: ServiceManager = ServiceManager(environment: [:], process: 0),
-            source: Source? = nil
+            source: Source? = nil,
+            monitors: (any ProbeRunner)? = nil
         ) {
             self.log = log
             self.observer = observer
             self.nextRun = nextRun
             self.manager = manager
             self.source = source
+            self.monitors = monitors
         }
     }
 
@@ -99,6 +103,11 @@ package struct WatchDaemon: Sendable {
         (self.inputs, self.inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.inboxLimit))
     }
 
+    /// When every node had been looked at once more.
+    package var lastRound: Instant? {
+        self.pulse.now.lastRound
+    }
+
     /// Watches until the task is cancelled.
     package func run() async throws {
         let settings = self.engine.configuration.watch
@@ -138,6 +147,7 @@ package struct WatchDaemon: Sendable {
                 work.addTask { await self.attend(door) }
             }
             var alarm = Alarm(inbox: self.inbox, clock: self.engine.clock)
+            var eyes = self.eyes
             self.inbox.yield(.event(.began(at: self.now)))
             for await input in self.inputs {
                 switch input {
@@ -146,19 +156,21 @@ package struct WatchDaemon: Sendable {
                         alarm.rang()
                     }
                     for effect in machine.handle(event) {
-                        self.follow(effect, &work)
+                        self.follow(effect, eyes, &work)
                     }
                     alarm.set(machine.wakeAt)
                     self.note(event, machine)
                 case .reload(let configuration, let runbooks):
-                    for effect in self.reconfigure(&machine, configuration, runbooks) {
-                        self.follow(effect, &work)
+                    let effects = self.reconfigure(&machine, configuration, runbooks)
+                    eyes = self.eyes
+                    for effect in effects {
+                        self.follow(effect, eyes, &work)
                     }
                     alarm.set(machine.wakeAt)
                 case .why(let runbook, let asker): asker.resume(returning: self.explain(machine, runbook))
                 }
             }
-            alarm.set(nil)
+            alarm.silence()
             work.cancelAll()
         }
     }
@@ -309,12 +321,29 @@ package struct WatchDaemon: Sendable {
 
     // MARK: Effects
 
-    private func follow(_ effect: WatchEffect, _ work: inout DiscardingTaskGroup) {
+    /// What looks at nodes, and where they are; taken out of the engine once for many looks.
+    private struct Eyes: Sendable {
+        let prober: any ProbeRunner
+        let inventory: Inventory
+
+        func observe(_ node: NodeName) async -> [ProbeReport] {
+            await self.prober.observe([node], in: self.inventory)
+        }
+    }
+
+    private var eyes: Eyes {
+        Eyes(
+            prober: self.surroundings.monitors ?? self.engine.monitors,
+            inventory: self.engine.configuration.inventory
+        )
+    }
+
+    private func follow(_ effect: WatchEffect, _ eyes: Eyes, _ work: inout DiscardingTaskGroup) {
         switch effect {
         case .look(let node):
             work.addTask {
                 let begin = ContinuousClock.now
-                let reports = await self.engine.monitors.observe([node], in: self.engine.configuration.inventory)
+                let reports = await eyes.observe(node)
                 self.metrics.looked(at: node, for: (ContinuousClock.now - begin) / .seconds(1))
                 self.inbox.yield(.event(.looked(reports, at: self.now)))
             }

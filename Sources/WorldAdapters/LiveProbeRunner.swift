@@ -90,7 +90,10 @@ package struct LiveProbeRunner: ProbeRunner {
         atOnce width: Int = Self.width,
         _ look: @escaping @Sendable (NodeName) async -> [String: Fact]
     ) async -> [ProbeReport] {
-        await withTaskGroup(of: (Int, ProbeReport).self) { group in
+        if targets.count == 1 {
+            return [ProbeReport(target: targets[0], facts: await look(targets[0]))]
+        }
+        return await withTaskGroup(of: (Int, ProbeReport).self) { group in
             var reports = [ProbeReport?](repeating: nil, count: targets.count)
             var next = 0
             while next < min(width, targets.count) {
@@ -234,7 +237,12 @@ package struct LiveProbeRunner: ProbeRunner {
         )
         let asked = Set(questions.compactMap { ProbeZooKeeper.ZooKeeperQuestion(rawValue: $0.rawValue) })
         let start = ContinuousClock.now
-        async let disk = asked.contains(.diskEpoch) ? self.readDisk(of: node, timeout) : nil
+        guard asked.contains(.diskEpoch) else {
+            var facts = ZooKeeperReport(merging: await probe.ask(asked, using: self.prober)).facts
+            facts["latency"] = .span(Milliseconds(ContinuousClock.now - start))
+            return facts
+        }
+        async let disk = self.readDisk(of: node, timeout)
         var answers = await probe.ask(asked, using: self.prober)
         let latency = Milliseconds(ContinuousClock.now - start)
         answers.disk = await disk
