@@ -21,7 +21,12 @@ package import WorldAdapters
 package final class Engine: Sendable {
     private struct State {
         var handles: [RunID: RunDriver.Handle] = [:]
+        /// Runs that this engine wrote down and does not drive yet, which need not be read again.
+        var fresh: [RunID: RunBinding] = [:]
     }
+
+    /// How many of these are kept; whoever creates a run drives it at once.
+    private static let freshLimit = 1_000
 
     /// What may be changed while the engine works.
     fileprivate struct Settings {
@@ -158,6 +163,19 @@ package final class Engine: Sendable {
         )
         let plan = try JSONEncoding.encode(binding).canonicalBytes
         try await self.store.createRun(RunRow(summary: summary, plan: plan, source: source), answering: alert)
+        self.state.withLock { state in
+            if state.fresh.count < Self.freshLimit {
+                state.fresh[binding.run] = binding
+            }
+        }
+    }
+
+    /// What a run is bound to, and whether this engine has just written it down.
+    private func binding(of run: RunID) async throws -> (RunBinding, isFresh: Bool) {
+        if let binding = self.state.withLock({ $0.fresh.removeValue(forKey: run) }) {
+            return (binding, true)
+        }
+        return (try await self.store.binding(of: run), false)
     }
 
     /// Drives a run to its end: a new one from the beginning, another from where its journal left it.
@@ -168,10 +186,11 @@ package final class Engine: Sendable {
         observer: any RunObserver,
         despiteDoubt: Bool = false
     ) async throws -> RunOutcome {
-        let binding = try await self.store.binding(of: run)
+        let (binding, isFresh) = try await self.binding(of: run)
         let secrets = try SecretReader.read(binding.secrets ?? [:])
         // A run that has begun holds its locks already. Nobody's word is taken while one waits that has not.
-        let isNew = try await self.store.records(of: run.text, from: 1).isEmpty
+        let records = isFresh ? [] : try await self.store.records(of: run.text, from: 1)
+        let isNew = records.isEmpty
         var refusal: String?
         if isNew, !despiteDoubt {
             refusal = try await self.leftInDoubt(by: binding.plan.runbook).first?.text
@@ -188,7 +207,7 @@ package final class Engine: Sendable {
             localFolder: "\(self.configuration.storeFolder)/effects",
             memory: memory
         )
-        let history = try await self.store.events(of: run)
+        let history = isFresh ? [] : try await self.store.events(of: run)
         let touched = TouchedTargets(self.configuration.watch.touch, of: binding, history: history)
         let driver = RunDriver(
             binding: binding,

@@ -392,32 +392,39 @@ package final class ReceiptCommandRunner: CommandRunner {
         if let known = self.state.withLock({ $0.incarnations[place.name] }) {
             return known
         }
+        let found = try await self.findIncarnation(at: place)
+        let pinned = try await self.memory.incarnation(at: place.name)
+        if let pinned, pinned != found?.text {
+            throw PlaceError(
+                message: """
+                    the receipts on \(place.name) are not those with which this run began there: they were deleted and begun anew. \
+                    What the run sent there before cannot be told from what never ran; start a new run
+                    """
+            )
+        }
+        if let found, pinned == nil {
+            try await self.memory.remember(found.text, at: place.name)
+        }
+        self.state.withLock { state in
+            state.incarnations[place.name] = found
+            state.places[place.name] = place
+        }
+        return found
+    }
+
+    /// Asks the place, which makes its store where there is none.
+    private func findIncarnation(at place: Place) async throws -> StoreIncarnation? {
+        if let known = place.incarnationOnThisMachine {
+            return known
+        }
         let wrapper = try self.wrapper(at: place, incarnation: nil)
         switch await self.speak(wrapper.open(), wrapper, at: place, timeout: self.patience.slack) {
         case .report(let report):
             switch report.answer {
             case .refused(let refusal): throw PlaceError(message: "\(place.name): \(refusal)")
             case .doubt(let doubt): throw PlaceError(message: "\(place.name): \(doubt)")
-            default: break
+            default: return report.store?.incarnation
             }
-            let found = report.store?.incarnation
-            let pinned = try await self.memory.incarnation(at: place.name)
-            if let pinned, pinned != found?.text {
-                throw PlaceError(
-                    message: """
-                        the receipts on \(place.name) are not those with which this run began there: they were deleted and begun anew. \
-                        What the run sent there before cannot be told from what never ran; start a new run
-                        """
-                )
-            }
-            if let found, pinned == nil {
-                try await self.memory.remember(found.text, at: place.name)
-            }
-            self.state.withLock { state in
-                state.incarnations[place.name] = found
-                state.places[place.name] = place
-            }
-            return found
         case .notSent(let reason), .broken(let reason): throw PlaceError(message: reason)
         }
     }
