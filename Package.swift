@@ -169,6 +169,9 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Brokers that answer by a script: one for each test, or those of the practice cluster.
+        .target(name: "PracticeBrokers", swiftSettings: strict),
+
         // The practice cluster.
         .target(
             name: "PracticeCluster",
@@ -195,7 +198,8 @@ let package = Package(
                 "RunCore", "RunSimulator", "RunbookTesting", "RunVerifier", "RunReplay", "RunPorts", "RunExecutor",
                 "RunJournal", "ControlSocket", "Notifications",
                 "Probes", "ProbeZooKeeper", "SSHClient", "CurlTransfer", "CommandReceipts", "SelfhealConfiguration",
-                "PracticeCluster", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor", "RunbookEditor",
+                "PracticeCluster", "PracticeBrokers", "CELExpressions", "WorldAdapters", "SelfhealEngine", "Doctor",
+                "RunbookEditor",
                 "LanguageServer", "ClusterWatch", "SelfhealDaemon",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -273,7 +277,7 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["RunbookSource"],
+            dependencies: ["RunbookSource", "PracticeBrokers"],
             path: "Sources/TestSupport",
             swiftSettings: strict
         ),
@@ -356,7 +360,7 @@ let package = Package(
         tests("ClusterWatch", ["RunVocabulary", "RunPlan", "RunCore", "RunTestSupport", "CronCalendar"]),
         tests("Probes", ["CLinux", "RunVocabulary"]),
         tests("ProbeZooKeeper", ["Probes"]),
-        tests("ProbeKafka", ["Probes"]),
+        tests("ProbeKafka", ["Probes", "PracticeBrokers"]),
         tests("SSHClient", ["RunVocabulary"]),
         tests("CurlTransfer", ["RunVocabulary"]),
         tests("RunJournal", ["RunVocabulary"]),
@@ -367,7 +371,7 @@ let package = Package(
             "WorldAdapters",
             [
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunJournal", "SSHClient", "CurlTransfer", "Doctor",
-                "Probes", "CELExpressions",
+                "Probes", "CELExpressions", "PracticeBrokers",
             ]
         ),
         tests(
@@ -386,6 +390,7 @@ let package = Package(
             ]
         ),
         tests("PracticeCluster", ["Probes", "ProbeZooKeeper"]),
+        tests("PracticeBrokers", ["Probes", "ProbeKafka"]),
         .testTarget(
             name: "SchemaTests",
             dependencies: [

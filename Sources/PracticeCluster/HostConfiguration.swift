@@ -110,10 +110,15 @@ struct HostConfiguration: Sendable {
     }
 
     func kafkaDaemon(for broker: LabRecord.Host) -> String {
-        ServiceCommand.daemon(
+        let port = self.record.ports.broker
+        let all = self.record.brokers.flatMap { ["--broker", "\($0.number)=\($0.address):\(port)"] }
+        return ServiceCommand.daemon(
             title: "The stand-in for the Kafka broker \(broker.name)",
             needs: [],
-            command: self.options.standInCommand + ["--listen", "\(broker.address):\(self.record.ports.broker)"]
+            command: self.options.standInCommand + [
+                "--listen", "\(broker.address):\(port)", "--id", "\(broker.number)",
+            ]
+                + ["--cluster=\(self.record.clusterID)", "--hall", self.layout.brokerHall] + all
         )
     }
 

@@ -41,7 +41,7 @@ package struct LabOptions: Hashable, Sendable {
     /// With `true` a member whose disk was emptied votes as if it had been empty for ever, which is the trap that a
     /// quorum-loss runbook must not fall into. With `false` it waits.
     package var createsMissingDatabase: Bool?
-    /// The command that stands in for a Kafka broker; `--listen ADDRESS:PORT` is appended.
+    /// The command that stands in for a Kafka broker; `--listen ADDRESS:PORT` is appended, and then what it has to know of the others.
     package var standInCommand: [String]
     package var programs = Programs()
     /// How long the ensemble may take until it serves.

@@ -11,6 +11,7 @@
 /// id_ed25519              the client's key, and .pub
 /// bin/service             stands where systemctl would
 /// ledger                  every start and stop that a host was asked for: time, host, service, verb
+/// brokers/                who of the brokers is alive, and who controls
 /// store/  notices.jsonl   the engine's own
 /// hosts/zk1/              one host: its disk
 ///     data/  log/  run/  etc/  home/  services/
@@ -29,6 +30,8 @@ struct Layout: Hashable, Sendable {
     var serviceCommand: String { "\(self.serviceFolder)/service" }
     var store: String { "\(self.folder)/store" }
     var notices: String { "\(self.folder)/notices.jsonl" }
+    /// Where the brokers' stand-ins leave word for one another.
+    var brokerHall: String { "\(self.folder)/brokers" }
     var hosts: String { "\(self.folder)/hosts" }
 
     func host(_ name: String) -> HostLayout { HostLayout(folder: "\(self.hosts)/\(name)") }

@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import PracticeBrokers
 import Probes
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@
 
 import Foundation
 import Glibc
+import PracticeBrokers
 import Probes
 import TestSupport
 

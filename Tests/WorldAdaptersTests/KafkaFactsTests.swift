@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CELExpressions
+import PracticeBrokers
 import Probes
 import RunCore
 import RunPlan

@@ -4,6 +4,7 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import PracticeBrokers
 import PracticeCluster
 import RunJournal
 
@@ -163,35 +164,55 @@ struct LabStandIn: ParsableCommand {
     @Option(help: "The address and port to listen on.")
     var listen: String
 
+    @Option(help: "Its id among the brokers.")
+    var id: Int32
+
+    @Option(help: "The id of the cluster.")
+    var cluster: String
+
+    @Option(help: "The folder in which the brokers leave word for one another.")
+    var hall: String
+
+    @Option(help: "A broker of the cluster, as ID=ADDRESS:PORT; each is given.")
+    var broker: [String] = []
+
     func run() throws {
-        guard
-            let colon = self.listen.lastIndex(of: ":"),
-            let port = UInt16(self.listen[self.listen.index(after: colon)...])
-        else {
+        var places: [Int32: KafkaPlace] = [:]
+        for text in self.broker {
+            let words = text.split(separator: "=", maxSplits: 1)
+            guard words.count == 2, let id = Int32(words[0]), let place = Self.place(words[1]) else {
+                throw ValidationError("--broker needs ID=ADDRESS:PORT")
+            }
+            places[id] = place
+        }
+        guard let own = Self.place(self.listen[...]) else {
             throw ValidationError("--listen needs ADDRESS:PORT")
         }
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var one: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        inet_pton(AF_INET, String(self.listen[..<colon]), &address.sin_addr)
-        let isBound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bound in
-                bind(descriptor, bound, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+        places[self.id] = own
+        do throws(BrokerHall.Refusal) {
+            let setting = PracticeBroker.Setting(
+                id: self.id,
+                clusterID: self.cluster,
+                folder: self.hall,
+                places: places
+            )
+            let broker = try PracticeBroker(setting)
+            withExtendedLifetime(broker) {
+                while true {
+                    pause()
+                }
             }
-        }
-        guard isBound, Glibc.listen(descriptor, 128) == 0 else {
-            Terminal.say("cannot listen on \(self.listen): \(String(cString: strerror(errno)))")
+        } catch {
+            Terminal.say(error.description)
             throw ExitCode.weFailed
         }
-        while true {
-            let client = accept(descriptor, nil, nil)
-            if client >= 0 {
-                close(client)
-            }
+    }
+
+    private static func place(_ text: Substring) -> KafkaPlace? {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
         }
+        return KafkaPlace(host: String(text[..<colon]), port: port)
     }
 }
 

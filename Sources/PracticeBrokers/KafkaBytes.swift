@@ -1,7 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
-/// Kafka's binary encoding as the scripted brokers use it: written by hand and apart from the program's own.
+/// Kafka's binary encoding as the scripted brokers use it: written by hand and apart from the probe's own.
 package struct KafkaBytes {
     package private(set) var bytes: [UInt8] = []
     package let isFlexible: Bool

@@ -2,11 +2,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The bodies of a scripted broker's answers, in every version that the program may ask for.
-struct KafkaAnswers {
+package struct KafkaAnswers: Sendable {
+    /// What Kafka 3.9 offers of the requests that are answered here.
+    package static let offered: [Int16: ClosedRange<Int16>] = [
+        2: 0...9, 3: 0...12, 9: 0...9, 16: 0...5, 18: 0...4, 32: 1...4, 46: 0...0, 60: 0...1,
+    ]
+
     let scene: KafkaScene
     let id: Int32
-    let ports: [Int32: UInt16]
+    let places: [Int32: KafkaPlace]
     let versions: [Int16: ClosedRange<Int16>]
+
+    package init(
+        scene: KafkaScene,
+        id: Int32,
+        places: [Int32: KafkaPlace],
+        versions: [Int16: ClosedRange<Int16>] = Self.offered
+    ) {
+        self.scene = scene
+        self.id = id
+        self.places = places
+        self.versions = versions
+    }
 
     static func isFlexible(_ api: Int16, _ version: Int16) -> Bool {
         let first: [Int16: Int16] = [2: 6, 3: 9, 9: 6, 16: 3, 18: 3, 32: 4, 46: 0, 55: 0, 60: 0]
@@ -14,7 +31,7 @@ struct KafkaAnswers {
     }
 
     /// `request` begins behind the client's name.
-    func body(_ api: Int16, _ version: Int16, _ request: some Sequence<UInt8>) -> [UInt8] {
+    package func body(_ api: Int16, _ version: Int16, _ request: some Sequence<UInt8>) -> [UInt8] {
         let isFlexible = Self.isFlexible(api, version)
         var words = KafkaWords(request, isFlexible: isFlexible)
         words.tags()
@@ -67,8 +84,8 @@ struct KafkaAnswers {
         if version >= 3 { answer.add(Int32(0)) }
         answer.add(list: self.scene.alive) { answer, id in
             answer.add(id)
-            answer.add(text: "127.0.0.1")
-            answer.add(Int32(self.ports[id] ?? 9))
+            answer.add(text: self.places[id]?.host ?? "127.0.0.1")
+            answer.add(Int32(self.places[id]?.port ?? 9))
             answer.add(text: id % 2 == 0 ? nil : "r\(id)")
             answer.addTags()
         }
@@ -309,5 +326,35 @@ struct KafkaAnswers {
             let record = partition.records.first { $0.time >= moment && $0.offset >= partition.start }
             return (partition.hidesTimes ? 43 : 0, record?.time ?? -1, record?.offset ?? -1)
         }
+    }
+}
+
+/// One request as it came over the wire, without its length.
+package struct KafkaCall: Sendable {
+    package let api: Int16
+    package let version: Int16
+    package let number: Int32
+    /// Behind the client's name.
+    package let body: [UInt8]
+
+    package init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 10 else {
+            return nil
+        }
+        var words = KafkaWords(bytes, isFlexible: false)
+        self.api = words.number(Int16.self)
+        self.version = words.number(Int16.self)
+        self.number = words.number(Int32.self)
+        let client = words.text() ?? ""
+        self.body = Array(bytes.dropFirst(10 + client.utf8.count))
+    }
+
+    /// The answer as it goes over the wire; with another number it is one to another request.
+    package func frame(_ body: [UInt8], number: Int32? = nil) -> [UInt8] {
+        var message = KafkaBytes()
+        message.add(number ?? self.number)
+        if self.api != 18, KafkaAnswers.isFlexible(self.api, self.version) { message.add(raw: [0]) }
+        message.add(raw: body)
+        return message.frame
     }
 }
