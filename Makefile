@@ -3,12 +3,13 @@
 # make check           format, tidy and unit tests, without real servers: for before a commit
 # make incidents       what unguarded automation did in public incidents, and what Selfheal does in the same worlds
 # make bench           figures beside a bare baseline in the same run
+# make bench-watch     looks at 1,000 to 10,000 nodes beside a bare loop, and the daemon at rest with 1,000
 # make bench-fleet     commands over SSH on 20, 200 and 1,000 hosts, beside other clients; PEERS=FOLDER names their programs
 # make torture         kills the engine 200 times while it heals, puts hosts in every trouble, sends 100,000 odd parameters through each
 #                      shell, and ends the engine before every job of every runbook in virtual time; goes on where it was stopped
 # make fuzz            drives parser, checker and CEL with libFuzzer for ten minutes; SECONDS=60 for another time
 # make hostile         measures a release build on files that nobody would write on purpose
-.PHONY: demo incidents test check build release bench bench-fleet torture fuzz hostile format clean
+.PHONY: demo incidents test check build release bench bench-watch bench-fleet torture fuzz hostile format clean
 
 SWIFT ?= swift
 CASE ?= quorum
@@ -38,6 +39,9 @@ release: packages-build
 
 bench: packages-build
 	scripts/bench
+
+bench-watch: packages-build
+	scripts/bench-watch
 
 bench-fleet: packages-test
 	for product in EngineBenchmark FleetFloor; do \

@@ -264,6 +264,18 @@ let package = Package(
             path: "Fuzzing/RunbookFuzzer",
             swiftSettings: strict
         ),
+        // What looking at a cluster costs, beside the barest loop that asks the same.
+        .executableTarget(
+            name: "WatchBenchmark",
+            dependencies: [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "RunCore", "RunPorts", "ClusterWatch",
+                "Probes",
+                "ProbeZooKeeper", "SelfhealConfiguration", "SelfhealEngine", "SelfhealDaemon",
+            ],
+            path: "Benchmarks/WatchBenchmark",
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "ProbeFloor", path: "Benchmarks/ProbeFloor"),
         .executableTarget(
             name: "FleetFloor",
             path: "Benchmarks/FleetFloor",
