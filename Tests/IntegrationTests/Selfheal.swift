@@ -66,8 +66,8 @@ final class Running: Sendable {
     private let process = Process()
     private let state = Mutex(State())
 
-    init(_ words: [String], environment: [String: String] = [:]) throws {
-        self.process.executableURL = URL(fileURLWithPath: Selfheal.path)
+    init(_ words: [String], program: String = Selfheal.path, environment: [String: String] = [:]) throws {
+        self.process.executableURL = URL(fileURLWithPath: program)
         self.process.arguments = words
         self.process.currentDirectoryURL = URL(fileURLWithPath: Selfheal.repository)
         self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -126,8 +126,10 @@ final class Running: Sendable {
     }
 
     /// Waits until it has written this to standard output.
-    func writes(_ text: String) async throws {
-        try await self.wait("write '\(text)'") { $0.output.contains(text) }
+    func writes(_ text: String, times: Int = 1) async throws {
+        try await self.wait("write '\(text)'") { state in
+            times == 1 ? state.output.contains(text) : state.output.components(separatedBy: text).count > times
+        }
     }
 
     /// Waits until it is over.
