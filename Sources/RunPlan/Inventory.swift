@@ -10,8 +10,10 @@ package struct Inventory: Hashable, Sendable, Codable {
     package var clusterName: String
     /// The id that ZooKeeper must still know after healing (`/cluster/id`); empty when it is not known.
     package var clusterID: String
-    /// Sorted by name.
-    package private(set) var nodes: [Node]
+    /// Sorted by name, whoever sets them.
+    package var nodes: [Node] {
+        didSet { self.nodes.sort { $0.name < $1.name } }
+    }
     package var services: [Service]
 
     package init(clusterName: String, clusterID: String, nodes: [Node], services: [Service]) {
