@@ -18,13 +18,17 @@ import Glibc
 /// What an author waits for: a check of a whole runbook, and the answer to a key press in an editor.
 ///
 /// `check FILE ROUNDS` and `press FILE ROUNDS` print one JSON line with the median and the worst CPU time in milliseconds, `phases FILE ROUNDS`
-/// one with what each phase of a check takes, in microseconds for each step.
+/// one with what each phase of a check takes, in microseconds for each step. `stdio FILE ROUNDS SELFHEAL` presses keys in front of the real
+/// `selfheal lsp`, through pipes, and prints the time until the editor has the diagnostics, with the CPU time of the server.
 @main enum AuthoringBenchmark {
     static func main() throws {
         let words = Array(CommandLine.arguments.dropFirst())
+        if words.count == 4, words[0] == "stdio", let rounds = Int(words[2]), rounds > 0 {
+            return try self.pressThroughPipe(words[1], rounds, program: words[3])
+        }
         guard words.count == 3, let rounds = Int(words[2]), rounds > 0, ["check", "press", "phases"].contains(words[0])
         else {
-            print("usage: AuthoringBenchmark check|press|phases FILE ROUNDS")
+            print("usage: AuthoringBenchmark check|press|phases FILE ROUNDS | stdio FILE ROUNDS SELFHEAL")
             exit(2)
         }
         let bytes = try Array(Data(contentsOf: URL(filePath: words[1])))
@@ -69,14 +73,19 @@ import Glibc
             let meaning = self.milliseconds { plan = RunbookCompiler.compile(syntax, path: "runbook.yaml") }
             precondition(plan?.plan != nil, "the runbook is right")
             let whole = self.check(bytes, 1)[0]
+            let checked = CheckedRunbook(YAMLDocument.parse(path: "runbook.yaml", bytes: bytes))
+            let renderer = DiagnosticRenderer(files: [checked.file])
+            // Beside the whole: what a person reads of it.
+            let shown = self.milliseconds { precondition(renderer.render(checked.diagnostics).utf8.count >= 0) }
             let rest = whole - yaml - shape - meaning
             for (name, time) in [
                 ("yaml", yaml), ("syntax", shape), ("plan", meaning), ("rest", rest), ("whole", whole),
+                ("shown", shown),
             ] {
                 times[name, default: []].append(time)
             }
         }
-        let figures = ["yaml", "syntax", "plan", "rest", "whole"].map { name in
+        let figures = ["yaml", "syntax", "plan", "rest", "whole", "shown"].map { name in
             let sorted = (times[name] ?? []).sorted()
             return "\"\(name)\": \(self.text(sorted[sorted.count / 2] * 1_000 / Double(steps)))"
         }
@@ -119,6 +128,25 @@ import Glibc
                 precondition(server.tellDiagnostics().count == 1)
             }
         }
+    }
+
+    /// The same through the program's standard input and output.
+    private static func pressThroughPipe(_ path: String, _ rounds: Int, program: String) throws {
+        let text = try String(contentsOf: URL(filePath: path), encoding: .utf8)
+        let steps = text.components(separatedBy: "\n  - id: ").count - 1
+        let lines = text.utf8.count(where: { $0 == 10 })
+        let editor = try ServedEditor(program: program, text: text)
+        let presses = try (0..<rounds).map { round in
+            try editor.press(round % 2 == 0 ? "#" : "\n", line: lines * (round % 7 + 1) / 9)
+        }
+        try editor.close()
+        let walls = presses.map(\.wall).sorted()
+        let cpus = presses.map(\.cpu).sorted()
+        print(
+            "{\"stdio\": \(steps), \"median_wall_ms\": \(self.text(walls[rounds / 2])), "
+                + "\"worst_wall_ms\": \(self.text(walls[rounds - 1])), "
+                + "\"median_cpu_ms\": \(self.text(cpus[rounds / 2])), \"worst_cpu_ms\": \(self.text(cpus[rounds - 1]))}"
+        )
     }
 
     private static func milliseconds(_ body: () -> Void) -> Double {
