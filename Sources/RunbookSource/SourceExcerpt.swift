@@ -30,6 +30,13 @@ struct SourceExcerpt {
         let start = min(max(span.start.offset, line.lowerBound), line.upperBound)
         // A span of several lines is underlined to the end of its first one.
         let end = max(start, min(span.end.offset, line.upperBound))
+        if line.count <= Self.widthLimit, file.isPrintable(line) {
+            // Nearly every line: one cell for each byte.
+            self.text = file.trimmedText(of: line)
+            self.caretColumn = start - line.lowerBound
+            self.caretWidth = max(1, end - start)
+            return
+        }
         var lower = max(line.lowerBound, start - Self.byteReach)
         var upper = min(line.upperBound, start + Self.byteReach)
         while lower > line.lowerBound, file.utf8[lower] & 0b1100_0000 == 0b1000_0000 { lower -= 1 }
@@ -84,5 +91,19 @@ struct SourceExcerpt {
             last += 1
         }
         return (first, last)
+    }
+}
+
+extension SourceFile {
+    /// Whether there is nothing but blanks and visible ASCII characters.
+    fileprivate func isPrintable(_ range: Range<Int>) -> Bool {
+        self.utf8[range].allSatisfy { $0 &- 0x20 < 0x5F }
+    }
+
+    /// Without the blanks at the end.
+    fileprivate func trimmedText(of range: Range<Int>) -> String {
+        var end = range.upperBound
+        while end > range.lowerBound, self.utf8[end - 1] == 0x20 { end -= 1 }
+        return String(decoding: self.utf8[range.lowerBound..<end], as: UTF8.self)
     }
 }

@@ -7,7 +7,7 @@
 /// in another order than they run. Line feeds are kept, and indented so that no second line can pass for
 /// a diagnostic of its own.
 func visible(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value >= 0x7F }) else { return text }
+    guard text.utf8.contains(where: { $0 < 0x20 || $0 >= 0x7F }) else { return text }
     return text.map { $0 == "\n" || $0 == "\r\n" ? "\n  " : visible($0) }.joined()
 }
 

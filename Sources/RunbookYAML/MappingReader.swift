@@ -37,6 +37,8 @@ package struct MappingReader {
     /// The mapping's own place, and that of the key it belongs to.
     package let span: SourceSpan
     private let pairs: [YAMLPair]
+    /// The marks of all its keys: one look rules out nearly every key that is not there, and most are not.
+    private let marks: UInt64
     package let sink: DiagnosticSink
     /// Every key that was asked for, some of them twice.
     private var known: [String] = []
@@ -63,10 +65,12 @@ package struct MappingReader {
         self.sink = sink
         guard case .mapping(let pairs) = node.kind else {
             self.pairs = []
+            self.marks = 0
             sink.report(.wrongShape(self.what, needed: "a mapping of keys to values", found: node, help: help()))
             return nil
         }
         self.pairs = pairs
+        self.marks = pairs.reduce(0) { $0 | Self.mark(of: $1.key.text) }
         self.known.reserveCapacity(Self.usualKeys)
     }
 
@@ -95,10 +99,19 @@ package struct MappingReader {
     }
 
     private func index(of key: String) -> Int? {
+        guard self.marks & Self.mark(of: key) != 0 else {
+            return nil
+        }
         for index in self.pairs.indices where self.pairs[index].key.text == key {
             return index
         }
         return nil
+    }
+
+    /// One bit, which keys of another length or beginning mostly do not share.
+    private static func mark(of key: String) -> UInt64 {
+        let bytes = key.utf8
+        return 1 &<< ((UInt64(bytes.first ?? 0) &+ UInt64(bytes.count) &* 7) & 63)
     }
 
     /// A mapping of more keys than bits has its later ones looked up.
@@ -113,12 +126,14 @@ package struct MappingReader {
     /// The pairs with one of these keys, in the order of the file.
     package mutating func pairs(of keys: [String]) -> [YAMLPair] {
         self.known += keys
-        var found: [YAMLPair] = []
-        for index in self.pairs.indices where keys.contains(self.pairs[index].key.text) {
-            self.taken |= Self.bit(index)
-            found.append(self.pairs[index])
+        var found: [Int] = []
+        for key in keys {
+            if let index = self.index(of: key) {
+                self.taken |= Self.bit(index)
+                found.append(index)
+            }
         }
-        return found
+        return found.count > 1 ? found.sorted().map { self.pairs[$0] } : found.map { self.pairs[$0] }
     }
 
     package mutating func require(_ key: String, because help: String? = nil) -> YAMLNode? {
@@ -136,7 +151,8 @@ package struct MappingReader {
 
     /// Reports the keys that were not asked for, with the nearest of those that were, and the required ones that are not there.
     ///
-    /// - Parameter reportingUnknownKeys: whether everything that may be there has been asked for.
+    /// - Parameter reportingUnknownKeys: whether everything that may be there has been asked for. A required key that is misspelt is
+    ///   reported either way: otherwise nothing would be said of it.
     package func finish(reportingUnknownKeys: Bool = true) {
         var misspelt: [String] = []
         let strange = self.pairs.indices.filter { !self.isKnown($0) }.map { self.pairs[$0] }
@@ -146,8 +162,9 @@ package struct MappingReader {
             let absent = self.known.filter { seen.insert($0).inserted }
             let known = Set(self.known).sorted()
             for pair in strange.prefix(Self.strangeLimit) {
-                DidYouMean.suggestion(for: pair.key.text, among: absent).map { misspelt.append($0) }
-                if reportingUnknownKeys {
+                let meant = DidYouMean.suggestion(for: pair.key.text, among: absent)
+                meant.map { misspelt.append($0) }
+                if reportingUnknownKeys || self.missing.contains(where: { $0.key == meant }) {
                     self.sink.report(.unknownKey(pair.key.text, in: self.what, at: pair.key.span, known: known))
                 }
             }
@@ -302,6 +319,7 @@ extension MappingReader {
         self.kind = what
         self.span = span
         self.pairs = []
+        self.marks = 0
         self.sink = sink
     }
 
