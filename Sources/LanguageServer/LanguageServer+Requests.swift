@@ -175,7 +175,7 @@ extension LanguageServer {
         let kind: Int64 =
             switch outline.kind {
             case .step: 6
-            case .parameter: 13
+            case .parameter, .setting: 13
             case .selection: 18
             case .variable: 13
             }

@@ -7,7 +7,7 @@ import RunVocabulary
 
 /// Walks the runbook that a `call` names, as one step.
 ///
-/// The called runbook sees its own parameters and selections and nothing of its caller. Its `on_failure` and `finally` are walked as in
+/// The called runbook sees its own parameters, settings and selections and nothing of its caller. Its `on_failure` and `finally` are walked as in
 /// a run of its own, and a `finish` in it ends it alone.
 struct CallMachine: Hashable, Sendable {
     private enum Opening {
@@ -119,7 +119,7 @@ struct CallMachine: Hashable, Sendable {
 
     /// Works out what the called runbook sees; what cannot be told is not given.
     private static func open(_ action: CallAction, _ context: RunContext) -> Opening {
-        var frame = Frame(parameters: [:], fresh: action.fresh)
+        var frame = Frame(parameters: [:], settings: action.settings ?? [], fresh: action.fresh)
         for parameter in action.parameters {
             guard let argument = action.arguments.first(where: { $0.name == parameter.name }) else {
                 frame.parameters[parameter.name] = parameter.defaultValue?.value

@@ -204,7 +204,7 @@ package struct PlanPreview: Sendable {
     }
 
     private func nodes(_ expression: Expression, _ expected: ClosedRange<Int>?) -> TargetPreview {
-        let knownRoots = self.plan.selections.map(\.name) + ["parameters", "cluster"]
+        let knownRoots = self.plan.selections.map(\.name) + ["parameters", "settings", "cluster", "clusters"]
         let isStatic =
             expression.reads.isEmpty
             && expression.cel.referencedPaths.allSatisfy { knownRoots.contains($0.root) }

@@ -310,7 +310,10 @@ struct RunContext: Hashable, Sendable {
             return .record(
                 CELRecord("steps", fields: steps.map { .init($0, self.value(ofStep: $0)) })
             )
+        case "settings":
+            return .record(CELRecord("settings", fields: self.settings.map { .init($0.name, $0.value.value) }))
         case "run": return self.runValue
+        case "clusters": return self.clustersValue
         case "cluster":
             let inventory = self.binding.inventory
             return .record(
@@ -342,6 +345,22 @@ struct RunContext: Hashable, Sendable {
             return .unknown(CELUnknown("'\(name)' names nodes that are not in the inventory: \(names)"))
         }
         return .list(self.nodes(selectedBy: name).map { NodeValue.value(of: $0, in: self) })
+    }
+
+    private var clustersValue: CELValue {
+        let entries = (self.binding.inventory.clusters ?? []).map { cluster in
+            let fields: [CELRecord.Field] = [
+                .init("name", .string(cluster.name)), .init("id", .string(cluster.id)),
+                .init("datacenter", .string(cluster.datacenter)),
+            ]
+            let record = CELRecord(ResultTypes.namedCluster.name, fields: fields)
+            return CELMap.Entry(.string(cluster.key), .record(record))
+        }
+        do {
+            return .map(try CELMap(entries))
+        } catch {
+            return .unknown(CELUnknown(error.message))
+        }
     }
 
     private var runValue: CELValue {

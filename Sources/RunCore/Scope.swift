@@ -20,6 +20,7 @@ struct Scope: Hashable, Sendable {
 /// What a called runbook sees in place of what the run was started with.
 struct Frame: Hashable, Sendable {
     var parameters: [String: CELValue]
+    var settings: [PlanSetting] = []
     /// Which of the run's own secrets each of its secret parameters is.
     var secrets: [String: String] = [:]
     var selections: [String: [NodeName]] = [:]
@@ -47,6 +48,11 @@ extension RunContext {
             values[parameter.name] = .secret(parameter.name)
         }
         return values
+    }
+
+    /// The settings of the runbook that is being walked.
+    var settings: [PlanSetting] {
+        if let frame = self.frame { frame.settings } else { self.plan.settings ?? [] }
     }
 
     /// Lets `body` see `scope` around everything that it does.

@@ -15,6 +15,8 @@ package struct Inventory: Hashable, Sendable, Codable {
         didSet { self.nodes.sort { $0.name < $1.name } }
     }
     package var services: [Service]
+    /// The other clusters that the configuration knows, sorted by name; nothing when there are none.
+    package var clusters: [NamedCluster]?
 
     package init(clusterName: String, clusterID: String, nodes: [Node], services: [Service]) {
         self.clusterName = clusterName

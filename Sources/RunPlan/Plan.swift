@@ -23,6 +23,10 @@ package struct Plan: Hashable, Sendable, Codable {
     /// Where the runbook was read from, for places in messages; no part of its meaning.
     package var source: String
     package var parameters: [PlanParameter] = []
+    /// What the configuration decides; nothing when it reads none.
+    package var settings: [PlanSetting]?
+    /// The other clusters that its expressions name; nothing when there are none.
+    package var clusters: [PlanClusterName]?
     package var selections: [Selection] = []
     package var locks: [PlanLock] = []
     package var autonomy: Autonomy = .approve
@@ -64,6 +68,10 @@ package struct Plan: Hashable, Sendable, Codable {
 
     package func selection(named name: String) -> Selection? {
         self.selections.first { $0.name == name }
+    }
+
+    package var stateCount: Int {
+        self.regions.reduce(0) { $0 + $1.states.count }
     }
 
     /// Every state of every region, in the order the runbook has them.

@@ -73,6 +73,8 @@ package struct CallAction: Hashable, Sendable, Codable {
     package var arguments: [NamedExpression]
     /// What it declares.
     package var parameters: [PlanParameter]
+    /// What the configuration decides in it; nothing when it reads none.
+    package var settings: [PlanSetting]?
     package var selections: [Selection]
     /// How old a fact may be in there.
     package var fresh: Milliseconds
@@ -84,11 +86,13 @@ package struct CallAction: Hashable, Sendable, Codable {
         parameters: [PlanParameter],
         selections: [Selection],
         fresh: Milliseconds,
-        regions: RunbookRegions
+        regions: RunbookRegions,
+        settings: [PlanSetting]? = nil
     ) {
         self.runbook = runbook
         self.arguments = arguments
         self.parameters = parameters
+        self.settings = settings
         self.selections = selections
         self.fresh = fresh
         self.regions = regions

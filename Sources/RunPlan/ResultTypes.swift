@@ -159,6 +159,12 @@ package enum ResultTypes {
 
     package static let cluster = Self.record("cluster", [("name", .string), ("id", .string)])
 
+    /// Another cluster; an empty text is what the configuration does not say.
+    package static let namedCluster = Self.record(
+        "named_cluster",
+        [("name", .string), ("id", .string), ("datacenter", .string)]
+    )
+
     package static func record(_ name: String, _ fields: [(String, CELType)]) -> CELRecordType {
         CELRecordType(name, fields: fields.map { CELRecordType.Field($0.0, $0.1) })
     }

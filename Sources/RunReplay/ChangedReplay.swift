@@ -46,7 +46,9 @@ package struct ChangedReplay: Sendable {
     package init(_ recording: Recording, with plan: Plan, parameters: [String: Fact]) throws(ReplayError) {
         self.recording = recording
         var binding = recording.binding
-        binding.plan = plan
+        var settled = plan
+        settled.settle(as: binding.plan)
+        binding.plan = settled
         binding.parameters = parameters
         self.binding = binding
         self.machine = RunMachine(binding: binding)

@@ -168,7 +168,7 @@ package struct Rehearsal: Sendable {
                     trigger: trigger,
                     of: self.plan,
                     parameters: self.parameters,
-                    inventory: self.world.inventory,
+                    inventory: self.world.inventory.pretendingClusters(of: self.plan),
                     staleAfter: self.scenario.monitors.staleAfter
                 )
             }
@@ -208,7 +208,7 @@ package struct Rehearsal: Sendable {
                 run: "rehearsal",
                 plan: self.plan,
                 parameters: self.parameters,
-                inventory: self.world.inventory,
+                inventory: self.world.inventory.pretendingClusters(of: self.plan),
                 requestedBy: "selfheal"
             )
         )

@@ -14,15 +14,18 @@ package enum PretendInventory {
     /// number.
     package static func make(for plan: Plan, parameters: [String: Fact], counts: [String: Int]) -> Inventory {
         var nodes: [Node] = []
+        let settings = plan.allSettings.map { ("settings.\($0.setting.name)", $0.setting.value) }
+        let values = Dictionary(settings, uniquingKeysWith: { first, _ in first })
+            .merging(parameters.map { ("parameters.\($0.key)", $0.value) }) { _, parameter in parameter }
         let called = plan.states.flatMap { _, state in
             if case .call(let action) = state.action { action.selections } else { [Selection]() }
         }
         for selection in plan.selections + called {
-            let datacenter = selection.datacenter.map { self.text(of: $0, parameters) } ?? ""
+            let datacenter = selection.datacenter.map { self.text(of: $0, values) } ?? ""
             let role = selection.role ?? "host"
             let known = nodes.filter { $0.roles == [role] && (datacenter.isEmpty || $0.datacenter == datacenter) }
             if let names = selection.nodes {
-                let computed = (selection.computedNodes ?? []).map { NodeName(self.text(of: $0, parameters)) }
+                let computed = (selection.computedNodes ?? []).map { NodeName(self.text(of: $0, values)) }
                 for name in names + computed where !nodes.contains(where: { $0.name == name }) {
                     nodes.append(self.node(name, role, datacenter))
                 }
@@ -40,7 +43,7 @@ package enum PretendInventory {
             clusterID: "pretended-id",
             nodes: nodes,
             services: self.services(of: plan)
-        )
+        ).pretendingClusters(of: plan)
     }
 
     private static func node(_ name: NodeName, _ role: String, _ datacenter: String) -> Node {
@@ -73,13 +76,14 @@ package enum PretendInventory {
         }.max()
     }
 
-    private static func text(of template: Template, _ parameters: [String: Fact]) -> String {
+    /// The values are those of `parameters.NAME` and `settings.NAME`.
+    private static func text(of template: Template, _ values: [String: Fact]) -> String {
         template.cel.parts.map { part -> String in
             switch part {
             case .literal(let text): return text
             case .expression(let interpolation):
                 return interpolation.expression.referencedPaths.first.flatMap { reference -> String? in
-                    reference.path.count > 1 ? parameters[reference.path[1]]?.text : nil
+                    reference.path.count > 1 ? values["\(reference.root).\(reference.path[1])"]?.text : nil
                 } ?? ""
             }
         }.joined()

@@ -169,12 +169,12 @@ extension Diagnostic {
         self.error(210, "the default of '\(name)' is not \(kind.example)", at: span)
     }
 
-    static func enumWithoutValues(_ name: String, at span: SourceSpan) -> Self {
-        self.error(211, "parameter '\(name)' has no values to choose from", at: span, help: "add 'values: [one, two]'")
+    static func enumWithoutValues(_ what: String, _ name: String, at span: SourceSpan) -> Self {
+        self.error(211, "\(what) '\(name)' has no values to choose from", at: span, help: "add 'values: [one, two]'")
     }
 
-    static func valuesWithoutEnum(_ name: String, at span: SourceSpan) -> Self {
-        self.error(212, "parameter '\(name)' is no enum and has values", at: span, help: "write 'type: enum'")
+    static func valuesWithoutEnum(_ what: String, _ name: String, at span: SourceSpan) -> Self {
+        self.error(212, "\(what) '\(name)' is no enum and has values", at: span, help: "write 'type: enum'")
     }
 
     // MARK: Verbs

@@ -5,14 +5,19 @@ import CELExpressions
 import RunbookLanguage
 import RunbookSource
 
-/// Which parameters the runbook's expressions read.
+/// Which parameters, or settings, the runbook's expressions read.
 struct ParameterUse {
+    private let root: String
     private var read: Set<String> = []
     /// Whether something reads them as a whole, or by a name that only the run knows.
     private var readsAll = false
 
+    init(_ root: String = "parameters") {
+        self.root = root
+    }
+
     mutating func note(_ expression: CELExpression) {
-        for reference in expression.referencedPaths where reference.root == "parameters" {
+        for reference in expression.referencedPaths where reference.root == self.root {
             if reference.path.count > 1 {
                 self.read.insert(reference.path[1])
             } else {

@@ -27,6 +27,9 @@ extension RunbookCompiler {
         guard let name = syntax.runbook, let called = self.compileCalled(name) else {
             return nil
         }
+        for name in called.plan.clusters ?? [] {
+            self.note(cluster: name.name, at: nil)
+        }
         self.calledLocks += called.plan.locks + called.calledLocks
         self.checkArguments(syntax, arguments.map { ($0.name, $0.type) }, of: called.plan, named: name)
         return .call(
@@ -36,7 +39,8 @@ extension RunbookCompiler {
                 parameters: called.plan.parameters,
                 selections: called.plan.selections,
                 fresh: called.plan.fresh,
-                regions: called.regions
+                regions: called.regions,
+                settings: called.plan.settings
             )
         )
     }

@@ -17,6 +17,9 @@ package struct RunbookCompiler {
     var diagnostics: [Diagnostic] = []
     var regions: [PlanRegion] = []
     var parameterUse = ParameterUse()
+    var settingUse = ParameterUse("settings")
+    /// The other clusters that expressions name, in the order of their first mention.
+    var clusterNames: [PlanClusterName] = []
     var isWellFormed = true
     let path: String
     let loader: RunbookLoader
@@ -99,6 +102,7 @@ package struct RunbookCompiler {
         plan.fresh = syntax.fresh?.value ?? plan.fresh
         plan.deadline = syntax.deadline?.value
         plan.parameters = syntax.parameters.compactMap { self.parameter($0) }
+        plan.settings = self.settings()
         plan.selections = syntax.selections.map { self.selection($0) }
         plan.locks = syntax.locks.map { PlanLock(name: $0.name.value, wait: $0.wait?.value ?? .zero) }
         plan.autonomy = self.autonomy() ?? plan.autonomy
@@ -117,6 +121,7 @@ package struct RunbookCompiler {
         plan.properties = syntax.properties.flatMap { self.properties($0) }
         plan.assumptions = syntax.assumptions.map { self.assumptions($0) }
         plan.regions = self.regions
+        plan.clusters = self.clusterNames.isEmpty ? nil : self.clusterNames
         for lock in self.calledLocks where !plan.locks.contains(where: { $0.name == lock.name }) {
             plan.locks.append(lock)
         }
@@ -125,6 +130,7 @@ package struct RunbookCompiler {
         if self.isWellFormed, !self.diagnostics.hasErrors, role == .main {
             self.warnOfUngatedDataLoss(plan)
             self.warnOfUnusedParameters()
+            self.warnOfUnusedSettings()
             self.applyExpertRules(plan)
         }
         return (plan, regions)
@@ -138,7 +144,7 @@ package struct RunbookCompiler {
 
     // MARK: Head
 
-    private mutating func parameter(_ syntax: ParameterSyntax) -> PlanParameter? {
+    mutating func parameter(_ syntax: ParameterSyntax, _ what: String = "parameter") -> PlanParameter? {
         guard let written = syntax.kind else {
             return nil
         }
@@ -156,12 +162,12 @@ package struct RunbookCompiler {
             }
         case .choice:
             if syntax.values.isEmpty {
-                self.report(.enumWithoutValues(syntax.name.value, at: written.span))
+                self.report(.enumWithoutValues(what, syntax.name.value, at: written.span))
             }
             kind = .choice(values: syntax.values.map(\.value))
         }
         if written.value != .choice, let first = syntax.values.first {
-            self.report(.valuesWithoutEnum(syntax.name.value, at: first.span))
+            self.report(.valuesWithoutEnum(what, syntax.name.value, at: first.span))
         }
         var value: Fact?
         if let text = syntax.defaultValue {
@@ -341,7 +347,7 @@ package struct RunbookCompiler {
         if let known = self.checkedTexts[memory] {
             return (Expression(cel, place: Place(syntax.span), reads: known.reads), known.type)
         }
-        self.parameterUse.note(cel)
+        self.noteNames(cel, in: syntax.span)
         self.checkSecrets(cel) { syntax.span(of: $0) }
         guard self.diagnostics.count < Self.diagnosticLimit else {
             return (Expression(cel, place: Place(syntax.span), reads: []), .error)
@@ -383,7 +389,7 @@ package struct RunbookCompiler {
             self.checkSecrets(expression) { range in
                 syntax.span(of: range.lowerBound + interpolation.offset..<range.upperBound + interpolation.offset)
             }
-            self.parameterUse.note(expression)
+            self.noteNames(expression, in: syntax.span)
             for problem in expression.check(in: scope.environment(for: expression)).1 {
                 self.report(
                     .badExpression(problem, at: syntax.span(of: problem.shifted(by: interpolation.offset).range))

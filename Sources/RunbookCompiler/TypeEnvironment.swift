@@ -29,6 +29,11 @@ struct TypeEnvironment {
         self.steps = StepTypes(of: syntax)
         var scope = TypeScope(steps: self.steps)
         scope.add("parameters", .record(parameters))
+        let settings = Self.distinct(
+            syntax.settings.map { ($0.name.value, $0.kind.map { Self.type(of: $0.value) } ?? .error) }
+        )
+        scope.add("settings", .record(ResultTypes.record("settings", settings)))
+        scope.add("clusters", .map(.string, .record(ResultTypes.namedCluster)))
         self.parametersOnly = scope
         scope.add("run", .record(ResultTypes.run))
         scope.add("cluster", .record(ResultTypes.cluster))

@@ -3,6 +3,7 @@
 
 import CELExpressions
 import RunbookCompiler
+import RunbookLanguage
 import RunbookSource
 
 /// Something that may be typed next.
@@ -70,8 +71,11 @@ extension RunbookDocument {
 
     private func keys(_ rule: RunbookGrammar.RuleID, _ context: CursorContext) -> [Completion] {
         let present = Set(context.siblings.keys)
-        let excluded = self.grammar.excludedKeys(in: rule, besides: present)
+        var excluded = self.grammar.excludedKeys(in: rule, besides: present)
         let verbs = Set(self.grammar.isNamed("step", rule) ? self.grammar.verbs : [])
+        if let verb = present.first(where: verbs.contains) {
+            excluded.formUnion(StepKeys.withoutEffect(beside: verb))
+        }
         return self.grammar.keys(of: rule).filter { !present.contains($0.name) && !excluded.contains($0.name) }
             .map { key in
                 let isCollection = self.grammar.isCollection(key.rule)
@@ -156,7 +160,7 @@ extension RunbookDocument {
         _ place: NameScopes.Place
     ) -> [Completion] {
         // The step that is meant is not known before its name is there, so all of them are looked at.
-        if receiver == "steps" || receiver == "parameters" {
+        if ["steps", "parameters", "settings"].contains(receiver) {
             guard case .record(let record) = names.environment(at: place).variables[receiver] else {
                 return []
             }

@@ -13,6 +13,7 @@ package struct RunbookIndex: Sendable {
         package enum Kind: String, Hashable, Sendable {
             case step
             case parameter
+            case setting
             case selection
             /// Of a loop or of `set`.
             case variable
@@ -161,6 +162,8 @@ extension RunbookIndex {
             self.keys.append(KeyPlace(key: key, span: pair.key.span, isChoice: isChoice))
         } else if self.grammar.isNamed("parameter", value) {
             self.define(.parameter, pair.key, whole: pair.span)
+        } else if self.grammar.isNamed("setting", value) {
+            self.define(.setting, pair.key, whole: pair.span)
         } else if self.grammar.isNamed("selection", value) {
             self.define(.selection, pair.key, whole: pair.span)
         } else if self.grammar.isNamed("set", rule) {
@@ -227,6 +230,9 @@ extension RunbookIndex {
             case "parameters" where reference.path.count > 1:
                 let range = reference.ranges[1]
                 self.mention(Symbol(kind: .parameter, name: reference.path[1]), at: place.span(of: range))
+            case "settings" where reference.path.count > 1:
+                let range = reference.ranges[1]
+                self.mention(Symbol(kind: .setting, name: reference.path[1]), at: place.span(of: range))
             default:
                 self.roots.append((reference.root, place.span(of: reference.rootRange)))
             }
@@ -237,7 +243,8 @@ extension RunbookIndex {
 
     private func stepOutlines(of root: YAMLNode) -> [Outline] {
         var found: [Outline] = []
-        for (key, kind) in [("parameters", Symbol.Kind.parameter), ("targets", .selection)] {
+        let lists = [("parameters", Symbol.Kind.parameter), ("settings", .setting), ("targets", .selection)]
+        for (key, kind) in lists {
             for pair in root[key]?.mapping ?? [] {
                 found.append(
                     Outline(name: pair.key.text, detail: key, kind: kind, span: pair.span, nameSpan: pair.key.span)

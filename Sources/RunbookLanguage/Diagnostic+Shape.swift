@@ -17,6 +17,16 @@ extension Diagnostic {
         )
     }
 
+    package static func secretSetting(_ name: String, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(131),
+            severity: .error,
+            message: "the setting '\(name)' cannot be a secret",
+            span: span,
+            help: "settings are in the plan for all to see; make it a parameter, whose place is given with --param"
+        )
+    }
+
     package static func noInterval(_ key: String, at span: SourceSpan) -> Self {
         Self(
             code: Code(124),

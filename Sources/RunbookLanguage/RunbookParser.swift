@@ -43,6 +43,7 @@ package struct RunbookParser {
         syntax.owner = reader.text("owner")
         syntax.parameters =
             reader.named("parameters", "a mapping of names to parameters")?.map(self.parameter) ?? []
+        syntax.settings = reader.named("settings", "a mapping of names to settings")?.map(self.setting) ?? []
         syntax.selections =
             reader.named("targets", "a mapping of names to selections")?.map(self.selection) ?? []
         for element in reader.elements("triggers", "a list of triggers") ?? [] {
@@ -64,22 +65,47 @@ package struct RunbookParser {
         return syntax
     }
 
-    // MARK: Parameters, selections, triggers, locks
+    // MARK: Parameters, settings, selections, triggers, locks
 
     private func parameter(name: Spanned<String>, node: YAMLNode) -> ParameterSyntax {
-        self.checkName(name, what: "parameter")
-        var parameter = ParameterSyntax(name: name, values: [])
-        let help = "write \(name.value): { type: string }"
-        guard var reader = MappingReader(node, what: "parameter '\(name.value)'", sink: self.sink, help: help) else {
-            return parameter
+        self.value("parameter", name, node, "{ type: string }", ParameterSyntax.Kind.allCases) { reader in
+            reader.text("default")
         }
-        let words = ParameterSyntax.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-        parameter.kind = reader.require("type", because: "it is one of \(words)").flatMap { reader.word($0, "type") }
-        parameter.values = reader.texts("values") ?? []
-        parameter.defaultValue = reader.text("default")
-        parameter.description = reader.text("description")?.value
+    }
+
+    /// A setting always has a value, since the configuration need not speak of it; and it is in the plan for all to see, so it is no secret.
+    private func setting(name: Spanned<String>, node: YAMLNode) -> ParameterSyntax {
+        let kinds = ParameterSyntax.Kind.allCases.filter { $0 != .secret }
+        let setting = self.value("setting", name, node, "{ type: duration, default: 2m }", kinds) { reader in
+            reader.requiredText("default", because: "it holds where the configuration has no such setting")
+        }
+        if let kind = setting.kind, kind.value == .secret {
+            self.sink.report(.secretSetting(name.value, at: kind.span))
+        }
+        return setting
+    }
+
+    private func value(
+        _ what: String,
+        _ name: Spanned<String>,
+        _ node: YAMLNode,
+        _ example: String,
+        _ kinds: [ParameterSyntax.Kind],
+        _ readDefault: (inout MappingReader) -> Spanned<String>?
+    ) -> ParameterSyntax {
+        self.checkName(name, what: what)
+        var value = ParameterSyntax(name: name, values: [])
+        let help = "write \(name.value): \(example)"
+        guard var reader = MappingReader(node, what: "\(what) '\(name.value)'", sink: self.sink, help: help) else {
+            return value
+        }
+        let words = kinds.map(\.rawValue).joined(separator: ", ")
+        value.kind = reader.require("type", because: "it is one of \(words)").flatMap { reader.word($0, "type") }
+        value.values = reader.texts("values") ?? []
+        value.defaultValue = readDefault(&reader)
+        value.description = reader.text("description")?.value
         reader.finish()
-        return parameter
+        return value
     }
 
     private func selection(name: Spanned<String>, node: YAMLNode) -> SelectionSyntax {

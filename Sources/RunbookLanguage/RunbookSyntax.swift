@@ -15,6 +15,8 @@ package struct RunbookSyntax: Sendable {
     package var severity: Spanned<Severity>?
     package var owner: Spanned<String>?
     package var parameters: [ParameterSyntax] = []
+    /// What the configuration decides; each is written like a parameter with a default.
+    package var settings: [ParameterSyntax] = []
     package var selections: [SelectionSyntax] = []
     package var triggers: [TriggerSyntax] = []
     /// Triggers that are sent to us, and times.

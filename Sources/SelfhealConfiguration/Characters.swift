@@ -19,6 +19,18 @@ enum Characters {
         self.begins(text, andGoesOnWith: "._-@")
     }
 
+    /// A name that expressions use.
+    static func isExpressionName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else {
+            return false
+        }
+        return text.utf8.count <= 64
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "_")
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            }
+    }
+
     /// A host's name or address; never one that a command could take for an option.
     static func isHost(_ text: String) -> Bool {
         self.begins(text, andGoesOnWith: "._-:%") || text.hasPrefix(":") && self.isHost("0" + text)

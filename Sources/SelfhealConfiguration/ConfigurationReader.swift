@@ -30,6 +30,8 @@ struct ConfigurationReader {
         let services = reader.named("services", "a mapping of services to commands")?.compactMap(self.service) ?? []
         var cluster = reader.require("cluster", because: help).flatMap { self.cluster($0, access) }
         cluster?.services = services
+        cluster?.clusters = self.otherClusters(&reader)
+        let settings = self.givenSettings(&reader)
         self.checkThatProductionHasBrokers(root, environment)
         let people = self.people(&reader)
         let channels = reader.take("notifications").map(self.channels) ?? []
@@ -52,6 +54,7 @@ struct ConfigurationReader {
                 requesterMayApprove: security.requesterMayApprove,
                 watch: watch.settings,
                 watchedRunbooks: watch.runbooks,
+                settings: settings,
                 http: http
             )
         }

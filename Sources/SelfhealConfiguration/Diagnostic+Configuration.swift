@@ -13,6 +13,41 @@ extension Diagnostic {
         return self.warning(500, "this version does nothing with '\(key)'", at: span, help: help)
     }
 
+    // MARK: Settings
+
+    package static func badSettingName(_ name: String, at span: SourceSpan) -> Self {
+        self.error(
+            108,
+            "'\(name)' cannot name a setting",
+            at: span,
+            help: "a name begins with a letter a-z and goes on with a-z, 0-9 and '_', at most 64 characters"
+        )
+    }
+
+    package static func badSettingValue(
+        _ given: GivenSetting,
+        _ kind: PlanParameter.Kind,
+        runbook: String
+    ) -> Self {
+        self.error(
+            132,
+            "'\(given.value.value)' is no value of the setting '\(given.name.value)'",
+            at: given.value.span,
+            help: "the runbook '\(runbook)' wants \(kind.example)"
+        )
+    }
+
+    package static func unreadSetting(_ name: Spanned<String>, runbook: String, known: [String]) -> Self {
+        Self(
+            code: Code(133),
+            severity: .warning,
+            message: "the runbook '\(runbook)' has no setting '\(name.value)'",
+            span: name.span,
+            help: "it has \(known.joined(separator: ", "))",
+            slip: DidYouMean.slip(for: name.value, among: known)
+        )
+    }
+
     // MARK: Environment
 
     package static func missingVariable(_ name: String, at span: SourceSpan) -> Self {

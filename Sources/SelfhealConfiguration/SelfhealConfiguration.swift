@@ -26,6 +26,8 @@ package struct SelfhealConfiguration: Hashable, Sendable {
     package var watch: WatchSettings
     /// The runbooks that it starts; paths of files, in the order of the file.
     package var watchedRunbooks: [Spanned<String>]
+    /// What runbooks leave to the site, in the order of the file; names are distinct.
+    package var settings: [GivenSetting] = []
     /// What it answers over HTTP; nothing, and it does not listen.
     package var http: HTTPSettings?
 
@@ -98,6 +100,18 @@ package struct SelfhealConfiguration: Hashable, Sendable {
     private static func unique(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
         var seen: Set<Diagnostic> = []
         return diagnostics.filter { seen.insert($0).inserted }
+    }
+}
+
+/// A value that the configuration gives for every runbook that has a setting of this name.
+package struct GivenSetting: Hashable, Sendable {
+    package var name: Spanned<String>
+    /// Read by the kind that the runbook says it has.
+    package var value: Spanned<String>
+
+    package init(name: Spanned<String>, value: Spanned<String>) {
+        self.name = name
+        self.value = value
     }
 }
 

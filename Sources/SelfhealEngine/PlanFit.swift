@@ -36,7 +36,8 @@ package struct PlanFit {
 
     /// In the order of the runbook.
     package var misfits: [Misfit] {
-        self.binding.plan.selections.flatMap(self.misfits) + self.preview.steps.flatMap(self.misfits)
+        self.binding.plan.selections.flatMap(self.misfits) + self.unknownClusters
+            + self.preview.steps.flatMap(self.misfits)
     }
 
     // MARK: Nodes
@@ -65,6 +66,18 @@ package struct PlanFit {
 
     private func misfit(of selection: Selection, _ message: String, _ help: String) -> Misfit {
         Misfit(place: nil, selection: selection.name, message: message, help: help)
+    }
+
+    private var unknownClusters: [Misfit] {
+        let known = (self.binding.inventory.clusters ?? []).map(\.key)
+        let list = known.isEmpty ? "it has none" : "it has \(known.joined(separator: ", "))"
+        return (self.binding.plan.clusters ?? []).filter { !known.contains($0.name) }.map { cluster in
+            Misfit(
+                place: cluster.place,
+                message: "the configuration has no cluster '\(cluster.name)'",
+                help: "write 'clusters: { \(cluster.name): { id: … } }' there; \(list)"
+            )
+        }
     }
 
     private var knownNodes: String {

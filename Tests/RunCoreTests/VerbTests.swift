@@ -38,6 +38,22 @@ import Testing
         #expect(try run.told() == ["finish succeeded"])
     }
 
+    @Test func `settings and clusters are read from what the run is bound to`() throws {
+        var run = try Transcript(
+            runbook(
+                """
+                  - id: tell
+                    notify:
+                      channels: [oncall]
+                      message: rests ${{ settings.rest }}, of ${{ clusters.mirror.name }}
+                """,
+                head: "settings: { rest: { type: duration, default: 2m } }"
+            )
+        )
+        let told = try #require(try run.start().first)
+        #expect(told.hasPrefix("tell oncall: rests 2m, of (unknown: "), "\(told)")
+    }
+
     @Test func `a silent target leaves what is asked of it unknown`() throws {
         var run = try Transcript(
             runbook(

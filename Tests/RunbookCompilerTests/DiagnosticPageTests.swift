@@ -12,7 +12,7 @@ import Testing
         .appending(path: "../../docs/diagnostics").standardizedFileURL
 
     /// Numbers whose example is no text of a runbook, or too long for a page.
-    static let shownInWords: Set<UInt16> = [100, 302, 310, 311]
+    static let shownInWords: Set<UInt16> = [100, 132, 133, 302, 310, 311]
 
     static let codes: [Diagnostic.Code] = {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []

@@ -19,6 +19,25 @@ import Testing
         #expect(!offered.contains("probe") && !offered.contains("pause"))
     }
 
+    @Test(arguments: [
+        (
+            "wait: { targets: brokers, tcp: { port: broker }, until: result.open }", ["timeout", "if_timed_out"],
+            ["retry", "verify", "undo"]
+        ),
+        ("finish: { outcome: failed }", ["when"], ["next", "timeout", "steps"]),
+        ("for_each: { as: x, in: brokers }", ["steps", "deadline"], ["require", "timeout"]),
+        ("run: { targets: brokers, service: kafka, do: stop }", ["require", "retry", "verify", "undo"], ["steps"]),
+    ])
+    func `a step is offered what says something beside its verb`(
+        verb: String,
+        wanted: [String],
+        unwanted: [String]
+    ) throws {
+        let offered = try EditedRunbook("  - id: new\n    \(verb)\n    ¦").completions
+        #expect(Set(offered).isSuperset(of: wanted), "\(offered)")
+        #expect(Set(offered).isDisjoint(with: unwanted), "\(offered)")
+    }
+
     @Test func `a required key comes first`() throws {
         #expect(try EditedRunbook("  - ¦").completions.first == "id")
     }
@@ -50,7 +69,9 @@ import Testing
     @Test(arguments: [
         ("  - id: new\n    when: ¦", ["steps", "parameters", "ensemble", "size"]),
         ("  - id: new\n    when: steps.¦", ["look", "each", "give_up"]),
-        ("  - id: new\n    when: parameters.¦", ["patience"]),
+        ("  - id: new\n    when: parameters.¦", ["patience"]), ("  - id: new\n    when: settings.¦", ["folder"]),
+        ("  - id: new\n    when: clusters.west.¦", ["id", "datacenter"]),
+        ("settings:\n  other: { type: int, ¦", ["default", "description"]),
         ("  - id: new\n    when: steps.look.¦", ["outcome", "succeeded", "results", "items"]),
         ("  - id: new\n    when: steps.look.results[0].¦", ["zxid", "serving", "target"]),
         ("  - id: new\n    when: steps.look.results.¦", ["all", "exists", "filter", "sortBy"]),

@@ -49,6 +49,8 @@ struct EditedRunbook {
         runbook: mend
         parameters:
           patience: { type: duration, default: 2m }
+        settings:
+          folder: { type: string, default: /opt }
         targets:
           ensemble: { role: zookeeper }
           brokers: { role: kafka_broker }

@@ -31,8 +31,9 @@ import Testing
     }
 
     @Test func `a parameter, a selection and a variable are renamed as well`() throws {
-        let base = EditedRunbook.good + "  - id: rest\n    pause: parameters.patience\n"
-        for name in ["patience", "ensemble", "member"] {
+        let base =
+            EditedRunbook.good + "  - id: rest\n    pause: parameters.patience\n    when: settings.folder != ''\n"
+        for name in ["patience", "folder", "ensemble", "member"] {
             let edited = try EditedRunbook(
                 base.replacing("  \(name):", with: "  ¦\(name):").replacing("as: m", with: "as: m¦")
             )
@@ -56,9 +57,9 @@ import Testing
 
     @Test func `the outline has the steps, those of a loop inside it`() throws {
         let outline = try #require(EditedRunbook("").document.index?.outline)
-        #expect(outline.map(\.name) == ["patience", "ensemble", "brokers", "look", "each", "give_up"])
-        #expect(outline[4].children.map(\.name) == ["start"])
-        #expect(outline[3].detail == "probe: Look first")
+        #expect(outline.map(\.name) == ["patience", "folder", "ensemble", "brokers", "look", "each", "give_up"])
+        #expect(outline[5].children.map(\.name) == ["start"])
+        #expect(outline[4].detail == "probe: Look first")
     }
 
     // MARK: Hover
@@ -89,8 +90,8 @@ import Testing
     ])
     func `a diagnostic with a cure can be cured`(good: String, bad: String, title: String) throws {
         let edited = try self.edited(good, bad)
-        // The sample has a parameter that nothing reads.
-        let found = edited.document.diagnostics.filter { $0.code.number != 260 }
+        // The sample has a parameter and a setting that nothing reads.
+        let found = edited.document.diagnostics.filter { ![130, 260].contains($0.code.number) }
         #expect(found.count == 1, "\(found.map(\.message))")
         let fixes = edited.document.fixes(in: 0..<edited.document.file.utf8.count)
         guard !title.isEmpty else {
@@ -99,7 +100,7 @@ import Testing
         let fix = try #require(fixes.first)
         #expect(fix.title == title)
         let cured = try EditedRunbook(edited.applying(fix.edits))
-        #expect(cured.document.diagnostics.allSatisfy { $0.code.number == 260 })
+        #expect(cured.document.diagnostics.allSatisfy { [130, 260].contains($0.code.number) })
     }
 
     @Test func `a loop without a bound gets one`() throws {

@@ -19,6 +19,7 @@ import Testing
         [("", "{ ?, runbook: a, steps: [{ id: a, pause: 1s }] }")]
         + [
             ("parameter", "parameters: { p: { ?, type: string } }"), ("selection", "targets: { t: { ?, role: r } }"),
+            ("setting", "settings: { s: { ?, type: string, default: d } }"),
             ("trigger", "triggers: [{ ?, condition: c }]"), ("waiting_lock", "locks: [{ ?, name: n }]"),
             ("property", "properties: [{ ?, possible: { ends: failed } }]"),
             ("assume", "assume: { ? }"),
@@ -85,7 +86,8 @@ import Testing
             ("flap", "watch: { flap: { ? } }"), ("touch", "watch: { touch: { ? } }"),
             ("window", "watch: { maintenance: [{ ?, cron: 0 3 * * *, lasts: 2h }] }"),
             ("http", "http: { ?, listen: l }"), ("http_key", "http: { listen: l, alertmanager: { ?, token: t } }"),
-            ("store", "store: { ?, folder: f }"), ("security", "security: { ? }"),
+            ("other_cluster", "clusters: { c: { ?, id: i } }"), ("store", "store: { ?, folder: f }"),
+            ("security", "security: { ? }"),
             ("notifications", "notifications: { ? }"), ("mail", "notifications: { smtp: { ?, host: h } }"),
             ("smtp_channel", "notifications: { channels: { a: { ?, kind: smtp, host: h } } }"),
             ("webhook_channel", "notifications: { channels: { a: { ?, kind: webhook, url: u } } }"),

@@ -82,6 +82,8 @@ import Testing
         "{ runbook: a, steps: [{ id: a, pause: 1s }], triggers: [{ for: 1s }] }",
         "{ runbook: a, steps: [{ id: a, pause: 1s }], triggers: [{ condition: c, limit: twice }] }",
         "{ runbook: a, steps: [{ id: a, pause: 1s }], parameters: { p: { default: 1 } } }",
+        "{ runbook: a, steps: [{ id: a, pause: 1s }], settings: { s: { type: int } } }",
+        "{ runbook: a, steps: [{ id: a, pause: 1s }], settings: { s: { type: secret, default: a } } }",
     ])
     func `what the schema refuses of a runbook the parser refuses, too`(text: String) throws {
         let document = YAMLDocument.parse(SourceFile(path: "runbook.yaml", text: text))
@@ -101,6 +103,9 @@ import Testing
         "{ cluster: { nodes: [{ host: a }] }, services: { a: { start: [] } } }",
         "{ cluster: { nodes: [{ host: a }] }, people: [{ roles: [sre] }] }",
         "{ cluster: { nodes: [{ host: a }] }, store: {} }",
+        "{ cluster: { nodes: [{ host: a }] }, settings: { Settle: 2m } }",
+        "{ cluster: { nodes: [{ host: a }] }, settings: { settle: { a: b } } }",
+        "{ cluster: { nodes: [{ host: a }] }, clusters: { dr: { place: west } } }",
         "{ cluster: { nodes: [{ host: a }] }, security: { speak_for_others: 'yes' } }",
         "{ cluster: { nodes: [{ host: a }] }, notifications: { channels: { a: { kind: pager } } } }",
         "{ cluster: { nodes: [{ host: a }] }, notifications: { channels: { a: { kind: slack } } } }",

@@ -29,7 +29,7 @@ import Testing
         let root = try #require(document.root)
         let (parsed, _) = RunbookParser.parse(root)
         let syntax = try #require(parsed)
-        for parameter in syntax.parameters {
+        for parameter in syntax.parameters + syntax.settings {
             #expect(page.contains("`\(parameter.name.value)`"), "\(name): parameter \(parameter.name.value)")
         }
         let needs = try #require(page.split(separator: "## What it needs").last.map(String.init))

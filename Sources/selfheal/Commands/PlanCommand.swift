@@ -51,6 +51,9 @@ struct PlanCommand: AsyncParsableCommand {
         let plan = binding.plan
         Terminal.output("\(plan.runbook): \(plan.title)")
         Terminal.output("cluster \(binding.inventory.clusterName), plan \(plan.digest)")
+        for setting in plan.settings ?? [] {
+            Terminal.output("setting \(setting.name): \(setting.value.text)")
+        }
         Terminal.output("")
         for (index, step) in preview.steps.enumerated() {
             let isOther = index > 0 && plan[step.region].role != plan[preview.steps[index - 1].region].role

@@ -107,6 +107,32 @@ enum RunNaming {
     }
 }
 
+/// `--setting name=value`, for commands that read no configuration.
+enum SettingValues {
+    /// The plan with these settings, or status 2 and what is wrong with them.
+    static func settle(_ plan: Plan, _ given: [String]) throws -> Plan {
+        var settled = plan
+        let known = Set(plan.allSettings.map(\.setting.name)).sorted()
+        var values: [String: String] = [:]
+        for text in given {
+            guard let equals = text.firstIndex(of: "=") else {
+                try ParameterValues.refuse("'\(text)' is no setting; write --setting name=value")
+            }
+            let name = String(text[..<equals])
+            guard known.contains(name) else {
+                let all = known.isEmpty ? "none" : known.joined(separator: ", ")
+                try ParameterValues.refuse("'\(plan.runbook)' has no setting '\(name)'; it has \(all)")
+            }
+            values[name] = String(text[text.index(after: equals)...])
+        }
+        if let misfit = settled.settle(values).first {
+            let kind = misfit.setting.kind.example
+            try ParameterValues.refuse("'\(misfit.text)' is no value of '\(misfit.setting.name)': it is \(kind)")
+        }
+        return settled
+    }
+}
+
 enum ParameterValues {
     /// Every parameter with the value given, else its default.
     static func read(_ given: [String], for plan: Plan) throws -> [String: Fact] {
@@ -190,7 +216,7 @@ enum ParameterValues {
         return "\(String(cString: folder))/\(path)"
     }
 
-    private static func refuse(_ text: String) throws -> Never {
+    fileprivate static func refuse(_ text: String) throws -> Never {
         Terminal.say(text)
         throw ExitCode.askedWrongly
     }

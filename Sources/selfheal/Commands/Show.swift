@@ -17,7 +17,7 @@ struct Runs: AsyncParsableCommand {
 
     @OptionGroup var configuration: ConfigurationOption
 
-    @Option(help: "How many, at least 1.")
+    @Option(parsing: .unconditional, help: "How many, at least 1.")
     var limit = 20
 
     @Option(help: "How the list is printed.")
@@ -191,6 +191,10 @@ struct RunStory {
         let parameters = self.binding.shownParameters.map { "\($0.name)=\($0.text)" }
         if !parameters.isEmpty {
             lines.append("parameters   \(parameters.joined(separator: ", "))")
+        }
+        let settings = (self.binding.plan.settings ?? []).map { "\($0.name)=\($0.value.text)" }
+        if !settings.isEmpty {
+            lines.append("settings     \(settings.joined(separator: ", "))")
         }
         let nobody = manner.isDriven ? "" : "; nobody drives it: 'selfheal resume \(summary.id)' goes on with it"
         let left = LeftInDoubt(

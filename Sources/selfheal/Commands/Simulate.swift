@@ -33,16 +33,22 @@ struct Simulate: AsyncParsableCommand {
     @Option(help: "The scenario's file.")
     var scenario: String
 
-    @Option(help: "What every length and chance is drawn from.")
+    @Option(parsing: .unconditional, help: "What every length and chance is drawn from.")
     var seed: UInt64 = 1
 
     @Option(name: .customLong("param"), help: "A parameter of the run, as name=value; may be given several times.")
     var parameters: [String] = []
 
-    @Option(help: "How many seeds to rehearse with, and to print the distribution of; one shows the timeline.")
+    @Option(name: .customLong("setting"), help: "A setting of the site, as name=value; may be given several times.")
+    var settings: [String] = []
+
+    @Option(
+        parsing: .unconditional,
+        help: "How many seeds to rehearse with, and to print the distribution of; one shows the timeline."
+    )
     var runs = 1
 
-    @Option(help: "How many cores rehearse at once; all that there are, if it is not said.")
+    @Option(parsing: .unconditional, help: "How many cores rehearse at once; all that there are, if it is not said.")
     var jobs: Int?
 
     @Option(help: "A file for a picture of the distribution.")
@@ -79,7 +85,7 @@ struct Simulate: AsyncParsableCommand {
 
     func run() async throws {
         let given = try self.givenParameters()
-        let plan = try RunbookFile.loadOrExit(self.file)
+        let plan = try SettingValues.settle(RunbookFile.loadOrExit(self.file), self.settings)
         let document = try self.readScenario()
         let renderer = DiagnosticRenderer(files: [document.file], usesColour: Terminal.usesColour(on: STDERR_FILENO))
         guard let scenario = self.scenario(in: document, renderer) else {

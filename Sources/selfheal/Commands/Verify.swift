@@ -24,18 +24,25 @@ struct Verify: AsyncParsableCommand {
     var file: String
 
     @Option(
+        parsing: .unconditional,
         help:
             "How many faults: nodes that die, lose data, are cut off or come back; commands that fail, hang or end unheard. 1 unless the runbook's 'assume' says another number."
     )
     var faults: Int?
 
-    @Option(help: "How many answers of probes are wrong or do not come; 1 unless 'assume' says another number.")
+    @Option(
+        parsing: .unconditional,
+        help: "How many answers of probes are wrong or do not come; 1 unless 'assume' says another number."
+    )
     var lies: Int?
 
-    @Option(help: "How many times the engine dies; 1 unless 'assume' says another number.")
+    @Option(parsing: .unconditional, help: "How many times the engine dies; 1 unless 'assume' says another number.")
     var crashes: Int?
 
-    @Option(help: "How many times a person cancels the run; 0 unless 'assume' says another number.")
+    @Option(
+        parsing: .unconditional,
+        help: "How many times a person cancels the run; 0 unless 'assume' says another number."
+    )
     var cancels: Int?
 
     @Option(help: "What people say at gates, such as granted,denied,expired; all of them unless 'assume' says less.")
@@ -52,10 +59,13 @@ struct Verify: AsyncParsableCommand {
     @Option(name: .customLong("param"), help: "A parameter of the run, as name=value; may be given several times.")
     var parameters: [String] = []
 
-    @Option(help: "How many states may be explored, on each core.")
+    @Option(name: .customLong("setting"), help: "A setting of the site, as name=value; may be given several times.")
+    var settings: [String] = []
+
+    @Option(parsing: .unconditional, help: "How many states may be explored, on each core.")
     var maxStates = 4_000_000
 
-    @Option(help: "How much memory the search may take, in megabytes.")
+    @Option(parsing: .unconditional, help: "How much memory the search may take, in megabytes.")
     var memory = 4_096
 
     @Option(help: "A file for a Mermaid drawing of the first violation.")
@@ -65,7 +75,7 @@ struct Verify: AsyncParsableCommand {
     var format = OutputFormat.text
 
     func run() async throws {
-        let plan = try RunbookFile.loadOrExit(self.file)
+        let plan = try SettingValues.settle(RunbookFile.loadOrExit(self.file), self.settings)
         let values = try ParameterValues.read(self.parameters, for: plan)
         let inventory = PretendInventory.make(for: plan, parameters: values, counts: try self.counts(plan))
         let assumptions = try self.assumptions(plan)

@@ -25,10 +25,11 @@ struct FittingPlan {
         incomplete: [IncompleteChannel] = []
     ) throws -> FittingPlan {
         let loaded = RunbookFile.load(path)
-        guard let plan = loaded.plan else {
+        guard let written = loaded.plan else {
             Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
             throw loaded.failure
         }
+        let plan = try self.settle(written, by: configuration)
         let requester = UnixUser.current ?? "unknown"
         let desk = OperatorDesk(configuration: configuration)
         let binding = RunBinding(
@@ -43,6 +44,26 @@ struct FittingPlan {
         let preview = PlanPreview(of: binding)
         try self.expectFit(preview, of: binding, in: loaded, configuration, incomplete: incomplete)
         return FittingPlan(binding: binding, preview: preview)
+    }
+
+    /// The plan with the settings of the configuration, or status 2 and what is wrong with them.
+    static func settle(_ plan: Plan, by configuration: SelfhealConfiguration) throws -> Plan {
+        let settled = SettledPlan(plan, by: configuration)
+        if !settled.diagnostics.isEmpty {
+            let files = Set(settled.diagnostics.map(\.span.path)).compactMap { path -> SourceFile? in
+                guard case .success(let bytes) = TextFile.read(path) else {
+                    return nil
+                }
+                return SourceFile(path: path, text: String(decoding: bytes, as: UTF8.self))
+            }
+            let usesColour = Terminal.usesColour(on: STDERR_FILENO)
+            Terminal.say(DiagnosticRenderer(files: files, usesColour: usesColour).render(settled.diagnostics))
+        }
+        guard !settled.diagnostics.hasErrors else {
+            Terminal.say("nothing was started")
+            throw ExitCode.askedWrongly
+        }
+        return settled.plan
     }
 
     /// The same for a plan that nobody starts now: its parameters have their defaults.

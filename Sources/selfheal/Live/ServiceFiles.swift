@@ -113,10 +113,11 @@ final class ServiceFiles: Sendable {
 
     private func runbook(_ path: String, _ configuration: SelfhealConfiguration) throws -> WatchDaemon.Runbook {
         let file = RunbookFile.load(path)
-        guard let plan = file.plan else {
+        guard let written = file.plan else {
             Terminal.say(DiagnosticRenderer(files: file.files).render(file.diagnostics))
             throw file.failure
         }
+        let plan = try FittingPlan.settle(written, by: configuration)
         if let obstacle = plan.obstacleToWatching(configuration.watch) {
             throw Refusal(text: obstacle)
         }
