@@ -18,11 +18,15 @@
 package struct DiagnosticRenderer: Sendable {
     private let files: [String: SourceFile]
     private let usesColour: Bool
+    private let width: Int?
 
     /// - Parameters:
     ///   - files: Where source lines come from; a span into any other file is shown without its line.
     ///   - usesColour: Adds ANSI colours. They repeat what the words say, and never say it alone.
-    package init(files: [SourceFile], usesColour: Bool = false) {
+    ///   - width: The cells of a terminal, within which long messages are broken at blanks. What is piped is not broken: programs read
+    ///     one message from one line.
+    package init(files: [SourceFile], usesColour: Bool = false, width: Int? = nil) {
+        self.width = width
         self.files = Dictionary(files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         self.usesColour = usesColour
     }
@@ -30,25 +34,57 @@ package struct DiagnosticRenderer: Sendable {
     /// One diagnostic, without a newline at its end.
     package func render(_ diagnostic: Diagnostic) -> String {
         let tint: Ink = diagnostic.severity == .error ? .red : .yellow
-        let label = self.paint("\(diagnostic.severity.rawValue)[\(diagnostic.code)]", tint)
-        var lines = ["\(self.place(diagnostic.span))\(label): \(self.paint(visible(diagnostic.message), .bold))"]
+        let name = "\(diagnostic.severity.rawValue)[\(diagnostic.code)]"
+        let message = self.broken(visible(diagnostic.message), behind: self.cells(of: diagnostic.span) + name.count + 2)
+        var lines = ["\(self.place(diagnostic.span))\(self.paint(name, tint)): \(self.paint(message, .bold))"]
         lines += self.excerpt(diagnostic.span, tint: tint)
         for note in diagnostic.notes {
             let place = note.span.map { self.place($0) } ?? ""
-            lines.append("\(place)\(self.paint("note", .cyan)): \(visible(note.message))")
+            let text = self.broken(visible(note.message), behind: (note.span.map { self.cells(of: $0) } ?? 0) + 6)
+            lines.append("\(place)\(self.paint("note", .cyan)): \(text)")
             if let span = note.span {
                 lines += self.excerpt(span, tint: .cyan)
             }
         }
         if let help = diagnostic.help {
-            lines.append("\(self.paint("help", .green)): \(visible(help))")
+            lines.append("\(self.paint("help", .green)): \(self.broken(visible(help), behind: 6))")
         }
         return lines.joined(separator: "\n")
     }
 
     /// All of them in the given order, a newline after each.
     package func render(_ diagnostics: some Sequence<Diagnostic>) -> String {
-        diagnostics.map { self.render($0) + "\n" }.joined()
+        diagnostics.reduce(into: "") { text, diagnostic in
+            text += self.render(diagnostic)
+            text += "\n"
+        }
+    }
+
+    /// The cells of a place with the colon and the blank behind it.
+    private func cells(of span: SourceSpan) -> Int {
+        guard self.width != nil else { return 0 }
+        let place = span.description
+        return place.isEmpty ? 0 : terminalWidth(of: visible(place)) + 2
+    }
+
+    /// A text that begins behind so many cells, with a line break wherever the next word would not fit.
+    private func broken(_ text: String, behind cells: Int) -> String {
+        guard let width = self.width, cells + text.utf8.count > width, !text.contains("\n") else { return text }
+        var lines = ""
+        var used = cells
+        for (index, word) in text.split(separator: " ", omittingEmptySubsequences: false).enumerated() {
+            let wide = terminalWidth(of: String(word))
+            if index > 0, used + 1 + wide > width {
+                lines += "\n  "
+                used = 2
+            } else if index > 0 {
+                lines += " "
+                used += 1
+            }
+            lines += word
+            used += wide
+        }
+        return lines
     }
 
     private func place(_ span: SourceSpan) -> String {
@@ -59,7 +95,7 @@ package struct DiagnosticRenderer: Sendable {
     private func excerpt(_ span: SourceSpan, tint: Ink) -> [String] {
         guard !span.isWholeFile, let file = self.files[span.path] else { return [] }
         let excerpt = SourceExcerpt(of: span, in: file)
-        let number = String(span.start.line)
+        let number = "\(span.start.line)"
         let margin = String(repeating: " ", count: number.count)
         let text = excerpt.text.isEmpty ? "" : " " + excerpt.text
         let indent = String(repeating: " ", count: excerpt.caretColumn)

@@ -25,6 +25,11 @@ enum Terminal {
         return max(40, Int(size.ws_col))
     }
 
+    /// Where messages are broken; nothing for what is no terminal.
+    static func breakingWidth(of descriptor: Int32) -> Int? {
+        isatty(descriptor) == 1 ? self.width(of: descriptor) : nil
+    }
+
     /// Data that someone may pipe.
     static func output(_ text: String) {
         self.write(text + "\n", to: STDOUT_FILENO)

@@ -28,6 +28,38 @@ import Testing
         )
     }
 
+    @Test func `on a terminal long words are broken at blanks, and in a pipe they are not`() {
+        let source = MarkedSource(path: "drain.yaml", "steps:\n  - id: ❶drain❶\n")
+        let help = "rename one of them; 'next' and 'undo' refer to steps by id, and so do people"
+        let diagnostic = Self.problem(at: source["❶"], help: help)
+        let narrow = DiagnosticRenderer(files: [source.file], width: 40).render(diagnostic)
+        #expect(
+            narrow == """
+                drain.yaml:2:9: error[RB0007]: 'x' is
+                  wrong
+                2 |   - id: drain
+                  |         ^^^^^
+                help: rename one of them; 'next' and
+                  'undo' refer to steps by id, and so do
+                  people
+                """
+        )
+        #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 40 })
+        #expect(source.render(diagnostic).hasSuffix("\nhelp: \(help)"))
+    }
+
+    @Test func `a line of printable characters is shown as one with others is`() {
+        for line in ["  - id: drain   ", "  - id: drain", "x"] {
+            let plain = MarkedSource(path: "a.yaml", "\(line)\n")
+            let start = line.utf8.count - line.drop { $0 == " " }.utf8.count
+            let span = plain.file.span(utf8Range: start..<start + 1)
+            let rendered = plain.render(Self.problem(at: span))
+            // A character that takes two bytes and one cell keeps the line from the short way.
+            let other = MarkedSource(path: "a.yaml", line.replacing("drain", with: "dräin") + "\n")
+            #expect(other.render(Self.problem(at: span)).replacing("dräin", with: "drain") == rendered)
+        }
+    }
+
     @Test func `a note points at a second place, and help comes last`() {
         let source = MarkedSource(
             path: "drain.yaml",

@@ -79,7 +79,8 @@ struct Check: ParsableCommand {
     private static func printText(_ loaded: [RunbookFile]) {
         let renderer = DiagnosticRenderer(
             files: loaded.flatMap(\.files),
-            usesColour: Terminal.usesColour(on: STDOUT_FILENO)
+            usesColour: Terminal.usesColour(on: STDOUT_FILENO),
+            width: Terminal.breakingWidth(of: STDOUT_FILENO)
         )
         for runbook in loaded {
             if !runbook.diagnostics.isEmpty {
@@ -87,7 +88,7 @@ struct Check: ParsableCommand {
             }
             let errors = runbook.diagnostics.count { $0.severity == .error }
             let warnings = runbook.diagnostics.count - errors
-            let steps = runbook.configurationSummary ?? runbook.plan.map { "\($0.states.count) steps, " } ?? ""
+            let steps = runbook.configurationSummary ?? runbook.plan.map { "\($0.stateCount) steps, " } ?? ""
             Terminal.say(
                 "\(runbook.file.path): \(steps)\(errors.counted("error")), \(warnings.counted("warning"))"
             )

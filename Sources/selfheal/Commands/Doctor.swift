@@ -27,7 +27,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     @OptionGroup var configuration: ConfigurationOption
 
-    @Option(help: "How many seconds the hosts may take, all together.")
+    @Option(parsing: .unconditional, help: "How many seconds the hosts may take, all together.")
     var timeout = 60
 
     @Option(help: "How it is printed.")

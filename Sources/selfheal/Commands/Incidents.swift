@@ -31,7 +31,7 @@ struct Incidents: ParsableCommand {
     @Option(help: "Only incidents whose names contain this.")
     var only: String?
 
-    @Option(help: "What every length and chance is drawn from.")
+    @Option(parsing: .unconditional, help: "What every length and chance is drawn from.")
     var seed: UInt64 = 1
 
     @Option(help: "How it is printed.")

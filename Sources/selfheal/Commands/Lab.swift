@@ -51,10 +51,10 @@ struct LabUp: AsyncParsableCommand {
 
     @OptionGroup var folder: Lab.FolderOption
 
-    @Option(help: "How many ZooKeeper members: 3 or 5.")
+    @Option(parsing: .unconditional, help: "How many ZooKeeper members: 3 or 5.")
     var members = 3
 
-    @Option(help: "How many brokers' stand-ins.")
+    @Option(parsing: .unconditional, help: "How many brokers' stand-ins.")
     var brokers = 3
 
     func run() async throws {

@@ -89,7 +89,7 @@ struct ProbeCommand: AsyncParsableCommand {
     @Option(help: "ssh: a command that only reads; a shell on the host reads it.")
     var command: String?
 
-    @Option(help: "How many seconds each node may take.")
+    @Option(parsing: .unconditional, help: "How many seconds each node may take.")
     var timeout = 10
 
     @Option(help: "How it is printed.")
