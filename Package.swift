@@ -164,7 +164,7 @@ let package = Package(
             dependencies: [
                 "ClusterWatch", "CronCalendar",
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
-                "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes", "SSHClient",
+                "RunbookSource", "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes", "SSHClient",
             ],
             swiftSettings: strict
         ),

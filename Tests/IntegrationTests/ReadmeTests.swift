@@ -18,15 +18,15 @@ import Testing
     /// Commands that look at files alone.
     private static let harmless: Set<String> = ["check", "eval", "explain", "graph", "simulate", "test"]
 
-    static let shown = ["README.md", "docs/language/expressions.md"].flatMap { page in
+    static let shown: [Shown] = ["README.md", "docs/language/expressions.md"].flatMap { page in
         (try? String(contentsOfFile: "\(Selfheal.repository)/\(page)", encoding: .utf8)).map {
-            Self.shown(in: $0, page)
+            Self.pairs(in: $0, page)
         }
             ?? []
     }
 
     /// A block of one command, with the block without a language right behind it.
-    private static func shown(in text: String, _ page: String) -> [Shown] {
+    private static func pairs(in text: String, _ page: String) -> [Shown] {
         text.matches(of: /```sh\n(selfheal [^\n]+)\n```\n\n```\n([^`]+)\n```/).compactMap { match in
             let words = Self.words(of: String(match.output.1)).dropFirst()
             guard let verb = words.first, self.harmless.contains(verb) else {
