@@ -164,7 +164,8 @@ let package = Package(
             dependencies: [
                 "ClusterWatch", "CronCalendar",
                 "RunVocabulary", "RunPlan", "RunCore", "RunPorts", "RunExecutor", "RunJournal", "ControlSocket",
-                "RunbookSource", "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes", "SSHClient",
+                "RunbookSource", "SelfhealConfiguration", "WorldAdapters", "Notifications", "CurlTransfer", "Probes",
+                "SSHClient",
             ],
             swiftSettings: strict
         ),
