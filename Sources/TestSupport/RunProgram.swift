@@ -19,7 +19,7 @@ package func runProgram(_ program: String, _ arguments: [String]) throws -> Int3
 /// with every signal blocked.
 ///
 /// - Throws: `POSIXError` if it cannot be started.
-package func startProgram(_ program: String, _ arguments: [String]) throws -> pid_t {
+package func startProgram(_ program: String, _ arguments: [String]) throws -> Int32 {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -44,7 +44,7 @@ package func startProgram(_ program: String, _ arguments: [String]) throws -> pi
 ///
 /// - Returns: what `waitpid` says of it; -1 when it is no child of ours.
 @discardableResult
-package func waitForEnd(of process: pid_t) -> Int32 {
+package func waitForEnd(of process: Int32) -> Int32 {
     var status: Int32 = -1
     while waitpid(process, &status, 0) < 0, errno == EINTR {}
     return status
