@@ -10,7 +10,7 @@ package struct Inventory: Hashable, Sendable, Codable {
     package var clusterName: String
     /// The id that ZooKeeper must still know after healing (`/cluster/id`); empty when it is not known.
     package var clusterID: String
-    /// Sorted by name, whoever sets them.
+    /// Sorted by name, whoever sets them; those of a run were written down so.
     package var nodes: [Node] {
         didSet { self.nodes.sort { $0.name < $1.name } }
     }
@@ -23,16 +23,6 @@ package struct Inventory: Hashable, Sendable, Codable {
         self.clusterID = clusterID
         self.nodes = nodes.sorted { $0.name < $1.name }
         self.services = services
-    }
-
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(
-            clusterName: try container.decode(String.self, forKey: .clusterName),
-            clusterID: try container.decode(String.self, forKey: .clusterID),
-            nodes: try container.decode([Node].self, forKey: .nodes),
-            services: try container.decode([Service].self, forKey: .services)
-        )
     }
 
     /// Found by halves: a step on a thousand nodes asks for each of them.
