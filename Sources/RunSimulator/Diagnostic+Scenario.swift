@@ -128,6 +128,26 @@ extension Diagnostic {
         )
     }
 
+    static func scenarioContradiction(_ what: String, at span: SourceSpan, help: String) -> Self {
+        Self(
+            code: Code(700),
+            severity: .error,
+            message: "the world contradicts itself: \(what)",
+            span: span,
+            help: help
+        )
+    }
+
+    static func scenarioTooLate(_ moment: Milliseconds, _ until: Milliseconds, at span: SourceSpan) -> Self {
+        Self(
+            code: Code(701),
+            severity: .warning,
+            message: "this would happen at \(moment), and the rehearsal is given up at \(until)",
+            span: span,
+            help: "let it happen sooner, or raise 'until'"
+        )
+    }
+
     static func scenarioAnswer(_ found: [String], at span: SourceSpan) -> Self {
         Self(
             code: Code(617),

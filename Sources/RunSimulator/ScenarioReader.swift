@@ -90,6 +90,9 @@ package struct ScenarioReader {
         }
         scenario.until =
             fields.take("until").flatMap { self.length($0, "until", fields, Self.limits) } ?? scenario.until
+        if !self.mistakes.diagnostics.hasErrors {
+            self.checkWorld(scenario, root)
+        }
         return scenario
     }
 
