@@ -42,6 +42,8 @@ struct DeskCard: Sendable {
     let outcome: RunOutcome?
     /// The nodes whose state can make a difference to what is under way, a bit each.
     private(set) var readNodes: UInt16 = 0
+    /// Whether it looks at or acts on brokers, so that who leads makes a difference while one of them starts.
+    private(set) var readsBrokers = false
 
     /// More combinations of answers than this are not tried for one look.
     static let variantLimit = 256
@@ -73,6 +75,7 @@ struct DeskCard: Sendable {
         if setting.assumptions.cancels > 0 {
             self.addEdge(.cancelled, price: Luck.cancel)
         }
+        self.readsBrokers = read.contains { rules.kinds[$0] == .broker }
         self.readNodes =
             setting.assumptions.isReduced
             ? rules.mask(rules.neighbours(of: read)) : rules.mask(rules.kinds.indices)

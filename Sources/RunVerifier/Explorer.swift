@@ -53,6 +53,7 @@ struct Explorer: Sendable {
         var looks: Int
         var edges: Int
         var readNodes: UInt16
+        var readsBrokers: Bool
         var isOver: Bool
     }
 
@@ -213,9 +214,13 @@ struct Explorer: Sendable {
             }
         }
         let outlook = self.worlds.outlook(of: state.world)
-        self.addChanges(outlook.progress, seenBy: place.readNodes, price, state)
+        var readNodes = place.readNodes
+        if place.readsBrokers, self.setting.rules.isBrokerStarting(world) {
+            readNodes |= self.setting.membersMask
+        }
+        self.addChanges(outlook.progress, seenBy: readNodes, price, state)
         if !place.isOver, Luck.isCovered(price + Luck.fault, limits) {
-            self.addChanges(outlook.faults, seenBy: place.readNodes, price + Luck.fault, state)
+            self.addChanges(outlook.faults, seenBy: readNodes, price + Luck.fault, state)
         }
     }
 
@@ -364,6 +369,7 @@ struct Explorer: Sendable {
             looks: self.looks.count,
             edges: self.edges.count,
             readNodes: card.readNodes,
+            readsBrokers: card.readsBrokers,
             isOver: card.outcome != nil
         )
         var kept = desk

@@ -17,6 +17,8 @@ final class SearchSetting: Sendable {
     let binding: RunBinding
     let assumptions: Assumptions
     let rules: WorldRules
+    /// A bit for each member.
+    let membersMask: UInt16
     let properties: PropertyRules
     let oracle: Oracle
     let view: PlanRelevance
@@ -41,6 +43,7 @@ final class SearchSetting: Sendable {
         self.binding = binding
         self.assumptions = assumptions
         self.rules = rules
+        self.membersMask = rules.mask(rules.members)
         self.properties = properties
         self.oracle = Oracle(binding.plan, passing: passing)
         self.view = PlanRelevance(of: binding.plan)

@@ -51,6 +51,11 @@ struct WorldRules: Sendable {
         self.indices = Dictionary(uniqueKeysWithValues: inventory.nodes.enumerated().map { ($1.name, $0) })
     }
 
+    /// Whether it can make a difference to brokers who leads.
+    func isBrokerStarting(_ world: AbstractWorld) -> Bool {
+        self.brokers.contains { world[$0].phase == .starting }
+    }
+
     func index(of node: NodeName) -> Int? {
         self.indices[node]
     }
@@ -276,10 +281,12 @@ struct WorldRules: Sendable {
 
     // MARK: What depends on what
 
-    /// The nodes whose state can make a difference to whoever looks at, or acts on, `nodes`.
+    /// The nodes whose state can make a difference to whoever looks at, or acts on, `nodes`, as long as no broker starts.
+    ///
+    /// A broker that starts needs a leader, so that the members make a difference to it. To one that runs, stops or is down they make none.
     func neighbours(of nodes: [Int]) -> [Int] {
         var all = Set(nodes.filter { self.kinds[$0] == .host })
-        if nodes.contains(where: { self.kinds[$0] != .host }) {
+        if nodes.contains(where: { self.kinds[$0] == .member }) {
             all.formUnion(self.members)
         }
         if nodes.contains(where: { self.kinds[$0] == .broker }) {

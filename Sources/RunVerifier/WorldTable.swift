@@ -31,7 +31,6 @@ struct WorldTable: Sendable {
     }
 
     private let setting: SearchSetting
-    private let membersMask: UInt16
     private var worlds: ContiguousArray<AbstractWorld> = []
     private var table = ContiguousArray<UInt32>(repeating: .max, count: 1 << 8)
     private var outlooks: ContiguousArray<Outlook?> = []
@@ -43,7 +42,6 @@ struct WorldTable: Sendable {
 
     init(_ setting: SearchSetting) {
         self.setting = setting
-        self.membersMask = setting.rules.mask(setting.rules.members)
     }
 
     var count: Int {
@@ -105,7 +103,7 @@ struct WorldTable: Sendable {
             let seenBy: UInt16 =
                 switch progress {
                 case .starts(let node), .joins(let node), .catchesUp(let node): 1 << UInt16(node)
-                case .election: self.membersMask
+                case .election: self.setting.membersMask
                 }
             found.append((.progress(progress), seenBy, next))
         }
