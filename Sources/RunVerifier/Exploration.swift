@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import RunCore
 package import RunVocabulary
 
 /// What was found from some of the beginnings.
@@ -24,6 +25,8 @@ package struct Exploration: Sendable {
     package var ending = Ending.complete
     /// How many states take so much bad luck in all.
     package var statesByLuck: [Int] = []
+    /// How many states there are with this step under way, the innermost one.
+    package var statesByStep: [StepName: Int] = [:]
     package var reached: Set<StepName> = []
     package var outcomes: Set<RunOutcome> = []
     package var violations: [Property: Trace] = [:]
@@ -49,9 +52,15 @@ package struct Exploration: Sendable {
             }
             self.statesByLuck[luck] += 1
         }
+        self.statesByStep = explorer.statesByStep
         for (property, violation) in explorer.violations {
             self.violations[property] = TraceBuilder(explorer).trace(of: violation)
         }
+    }
+
+    /// The steps with the most states, those with the most first.
+    package func crowdedSteps(_ limit: Int) -> [(step: StepName, states: Int)] {
+        self.statesByStep.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(limit).map { ($0.key, $0.value) }
     }
 
     package var isComplete: Bool {
@@ -74,8 +83,26 @@ package struct Exploration: Sendable {
             }
             self.statesByLuck[luck] += count
         }
+        self.statesByStep.merge(other.statesByStep) { $0 + $1 }
         self.reached.formUnion(other.reached)
         self.outcomes.formUnion(other.outcomes)
         self.violations.merge(other.violations) { mine, theirs in theirs.weight < mine.weight ? theirs : mine }
+    }
+}
+
+extension Explorer {
+    /// How many states there are with each step under way, the innermost one.
+    fileprivate var statesByStep: [StepName: Int] {
+        var counts = [Int](repeating: 0, count: self.desks.count)
+        for index in 0..<self.store.count {
+            counts[Int(self.store.key(at: index).desk)] += 1
+        }
+        var byStep: [StepName: Int] = [:]
+        for (desk, count) in zip(self.desks, counts) {
+            if let step = desk.machine.stepsUnderWay.last?.step {
+                byStep[step, default: 0] += count
+            }
+        }
+        return byStep
     }
 }

@@ -91,8 +91,9 @@ extension VerificationReport {
             cure =
                 "the run has more states than the cluster: assume fewer nodes, for each is looked at and acted on in turn"
         }
+        let crowded = exploration.crowdedSteps(3).map { "\($0.states) at '\($0.step)'" }.joined(separator: ", ")
         let shares = exploration.statesByLuck.enumerated().map { "\($1) with \($0)" }.joined(separator: ", ")
-        return "\(cure) (states by pieces of bad luck: \(shares))"
+        return "\(cure) (states by pieces of bad luck: \(shares); by step: \(crowded))"
     }
 
     private func conclusion(_ plan: Plan) -> String {
@@ -133,6 +134,10 @@ extension VerificationReport {
             JSONMember("run_states", .int(Int64(exploration.desks))),
             JSONMember("cluster_states", .int(Int64(exploration.worlds))),
             JSONMember("states_by_luck", .array(exploration.statesByLuck.map { .int(Int64($0)) })),
+            JSONMember(
+                "states_by_step",
+                .object(exploration.crowdedSteps(10).map { JSONMember($0.step.text, .int(Int64($0.states))) })
+            ),
             JSONMember("bytes_per_state", .int(Int64(exploration.bytesPerState))),
             JSONMember("took_ms", .int(Int64(seconds * 1_000))), JSONMember("longest_ms", .int(self.worst.count)),
             JSONMember("dominating_step", self.dominating.map { .string($0.text) } ?? .null),
