@@ -22,7 +22,9 @@ extension Simulate {
         let first = try await self.statistics(of: plan, in: scenario, given, renderer)
         var second: RehearsalStatistics?
         if let path = self.compare {
-            second = try await self.statistics(of: RunbookFile.loadOrExit(path), in: scenario, given, renderer)
+            var other = try RunbookFile.loadOrExit(path)
+            other.settle(as: plan)
+            second = try await self.statistics(of: other, in: scenario, given, renderer)
         }
         switch (self.format, second) {
         case (.json, nil): Terminal.output(first.json.prettyText)
