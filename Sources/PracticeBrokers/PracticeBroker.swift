@@ -159,6 +159,9 @@ package final class PracticeBroker: Sendable {
     }
 
     private static func read(_ count: Int, from connection: Int32) -> [UInt8]? {
+        guard count > 0 else {
+            return []
+        }
         var bytes = [UInt8](repeating: 0, count: count)
         let read = bytes.withUnsafeMutableBytes { recv(connection, $0.baseAddress, count, Int32(MSG_WAITALL)) }
         return read == count ? bytes : nil

@@ -16,12 +16,12 @@ extension IntegrationTests {
 
         private static let downBrokers = "brokers.filter(b, b.health == 'down')"
 
-        private static func triggered(_ condition: String, holdsFor: String = "1s") -> String {
+        private static func triggered(_ condition: String, cooldown: String = "1s") -> String {
             """
             triggers:
               - condition: \(condition)
-                for: \(holdsFor)
-                cooldown: 1s
+                for: 1s
+                cooldown: \(cooldown)
             autonomy: automatic
             """
         }
@@ -143,7 +143,7 @@ extension IntegrationTests {
                     wait: { targets: brokers, kafka: { ask: [replication] }, until: result.serving && result.offline == 0, every: 1s }
                     timeout: 2m
                 """
-            let head = Self.triggered("brokers.exists(b, b.health == 'down')")
+            let head = Self.triggered("brokers.exists(b, b.health == 'down')", cooldown: "10m")
             let runbook = try self.lab.runbook("start_slowly", steps, head: head)
             let first = try Running(["serve", runbook, "--config", configuration])
             try await first.writes("start_slowly: quiet")

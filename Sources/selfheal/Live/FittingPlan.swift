@@ -66,17 +66,18 @@ struct FittingPlan {
         return settled.plan
     }
 
-    /// The same for a plan that nobody starts now: its parameters have their defaults.
+    /// The same for a plan that nobody starts now: its parameters have their defaults, and what an alert's label will say is not known yet.
     static func expectFit(
         of plan: Plan,
         in runbook: RunbookFile,
         requestedBy requester: PersonName,
         _ configuration: SelfhealConfiguration
     ) throws {
+        let defaults = plan.parameters.compactMap { parameter in parameter.defaultValue.map { (parameter.name, $0) } }
         let binding = RunBinding(
             run: "none",
             plan: plan,
-            parameters: try ParameterValues.read([], for: plan),
+            parameters: Dictionary(defaults) { first, _ in first },
             inventory: configuration.inventory,
             requestedBy: requester,
             requesterMayApprove: configuration.requesterMayApprove
