@@ -18,6 +18,8 @@ struct JournalWriter {
         case answerAlerts([Int64], String)
         case resolveAlerts([String], String)
         case forgetAlerts(before: Int64)
+        case forgetRun(Int64, @Sendable (Bool) -> Void)
+        case forgetTombstones(before: Int64)
 
         /// Its share of a transaction.
         var weight: Weight {
@@ -30,7 +32,8 @@ struct JournalWriter {
                 Weight(records: rows.count, bytes: rows.reduce(0) { $0 + $1.body.utf8.count })
             case .answerAlerts(let numbers, _): Weight(records: numbers.count, bytes: 0)
             case .resolveAlerts(let subjects, _): Weight(records: subjects.count, bytes: 0)
-            case .forgetAlerts: Weight(records: JournalLimits.recordsPerTransaction, bytes: 0)
+            case .forgetRun: Weight(records: ForgetfulWriter.recordsPerSlice, bytes: 0)
+            case .forgetAlerts, .forgetTombstones: Weight(records: JournalLimits.recordsPerTransaction, bytes: 0)
             }
         }
     }
@@ -68,6 +71,8 @@ struct JournalWriter {
         case .takeAlerts(let rows, let taken): taken(try AlertInbox.take(rows, in: database))
         case .answerAlerts(let numbers, let answer): try AlertInbox.answer(numbers, answer, in: database)
         case .resolveAlerts(let subjects, let answer): try AlertInbox.resolve(subjects, answer, in: database)
+        case .forgetRun(let number, let gone): gone(try ForgetfulWriter.forget(number, in: database))
+        case .forgetTombstones(let moment): try ForgetfulWriter.forgetTombstones(before: moment, in: database)
         case .forgetAlerts(let moment): try AlertInbox.forget(before: moment, in: database)
         }
         return nil

@@ -18,7 +18,7 @@ extension RunStore {
             return []
         }
         return try await self.read { database in
-            guard let row = try Row.fetchOne(database, sql: Self.selectRun + " WHERE id = ?", arguments: [run]) else {
+            guard let row = try Row.fetchOne(database, sql: Self.selectOne, arguments: [run]) else {
                 throw StoreError.unknownRun(run)
             }
             let head = ChainHead(
@@ -61,7 +61,7 @@ extension RunStore {
     /// One run with its plan and source.
     package func run(_ id: String) async throws(StoreError) -> RunRow {
         try await self.read { database in
-            guard let row = try Row.fetchOne(database, sql: Self.selectRun + " WHERE id = ?", arguments: [id]) else {
+            guard let row = try Row.fetchOne(database, sql: Self.selectOne, arguments: [id]) else {
                 throw StoreError.unknownRun(id)
             }
             let number: Int64 = row["number"]
@@ -113,6 +113,9 @@ extension RunStore {
         FROM run
         """
 
+    /// Not one that is being forgotten, of which there may be only a part.
+    private static let selectOne = selectRun + " WHERE id = ? AND state <> 'forgotten'"
+
     private static func condition(_ filter: RunFilter) -> (sql: String, arguments: StatementArguments) {
         switch filter {
         case .unfinished:
@@ -120,11 +123,14 @@ extension RunStore {
         case .inState(let state):
             (" WHERE state = ? ORDER BY number", [state])
         case .latest(let count):
-            (" ORDER BY number DESC LIMIT ?", [max(0, min(count, JournalLimits.runsPerListing))])
+            (
+                " WHERE state <> 'forgotten' ORDER BY number DESC LIMIT ?",
+                [max(0, min(count, JournalLimits.runsPerListing))]
+            )
         case .identifierPrefix(let prefix):
             // The greatest Unicode scalar sorts behind every way to go on.
             (
-                " WHERE id >= ? AND id < ? ORDER BY number DESC LIMIT ?",
+                " WHERE id >= ? AND id < ? AND state <> 'forgotten' ORDER BY number DESC LIMIT ?",
                 [prefix, prefix + "\u{10FFFF}", JournalLimits.runsPerListing]
             )
         }

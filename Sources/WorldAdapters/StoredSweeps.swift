@@ -25,7 +25,13 @@ package struct StoredSweeps: SweepBook {
         var ended: [RunID] = []
         for run in runs {
             let known = try await self.store.runs(.identifierPrefix(run.text)).first { $0.id == run.text }
-            if let known, known.outcome != nil, known.updatedAt <= moment.milliseconds {
+            let end =
+                if let known {
+                    known.outcome == nil ? nil : known.updatedAt
+                } else {
+                    try await self.store.endOfForgottenRun(run.text)
+                }
+            if let end, end <= moment.milliseconds {
                 ended.append(run)
             }
         }
