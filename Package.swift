@@ -79,7 +79,10 @@ let package = Package(
         pure("Doctor", ["RunVocabulary"]),
         pure(
             "SelfhealConfiguration",
-            ["RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "ClusterWatch", "CronCalendar"]
+            [
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "RunPlan", "ClusterWatch", "CronCalendar",
+                "CELExpressions", "RunbookLanguage", "RunbookCompiler",
+            ]
         ),
 
         // Proof.
@@ -398,8 +401,8 @@ let package = Package(
         tests(
             "SelfhealDaemon",
             [
-                "ClusterWatch", "Notifications", "RunCore", "RunPlan", "RunPorts", "RunTestSupport", "RunVocabulary",
-                "RunbookSource", "RunbookYAML", "SelfhealConfiguration", "SelfhealEngine",
+                "ClusterWatch", "Notifications", "RunCore", "RunJournal", "RunPlan", "RunPorts", "RunTestSupport",
+                "RunVocabulary", "RunbookSource", "RunbookYAML", "SelfhealConfiguration", "SelfhealEngine",
             ]
         ),
         tests("PracticeCluster", ["Probes", "ProbeZooKeeper"]),

@@ -9,8 +9,8 @@ package import RunVocabulary
 package enum WatchEvent: Hashable, Sendable {
     case began(at: Instant)
     case clockReached(at: Instant)
-    /// One look has been answered: one report for each of its nodes.
-    case looked([ProbeReport], at: Instant)
+    /// One look has been answered, by the monitor of this name: one report for each of its nodes.
+    case looked([ProbeReport], by: String = "", at: Instant)
     /// These are on disk, and nobody has acted upon them.
     case alerted([AcceptedAlert], at: Instant)
     /// What they told of is over, which is on disk.
@@ -27,7 +27,7 @@ package enum WatchEvent: Hashable, Sendable {
 
     package var moment: Instant {
         switch self {
-        case .began(let at), .clockReached(let at), .looked(_, let at), .alerted(_, let at),
+        case .began(let at), .clockReached(let at), .looked(_, _, let at), .alerted(_, let at),
             .resolved(_, let at), .runBegan(_, _, _, let at), .startFailed(_, _, _, let at), .runWaits(_, _, let at),
             .runEnded(_, _, let at), .froze(_, let at),
             .thawed(_, let at):
@@ -38,8 +38,8 @@ package enum WatchEvent: Hashable, Sendable {
 
 /// What the watch wants done.
 package enum WatchEffect: Hashable, Sendable {
-    /// Look at the node by its monitor, and answer with ``WatchEvent/looked(_:at:)``.
-    case look(NodeName)
+    /// Look at the node by the monitor of this name, and answer with ``WatchEvent/looked(_:by:at:)``.
+    case look(NodeName, by: String = "")
     /// Answered with ``WatchEvent/runBegan(_:runbook:subject:at:)`` or ``WatchEvent/startFailed(runbook:subject:reason:at:)``.
     case start(Launch)
     /// Write these down, each once, and answer with ``WatchEvent/alerted(_:at:)``.

@@ -22,6 +22,7 @@ package struct WatchMachine: Hashable, Sendable {
     private var inventory: Inventory
     private var schedule: LookSchedule
     private var health: HealthModel
+    private var book: MonitorBook
     /// The critical ones first.
     private(set) var runbooks: [WatchedRunbook]
     var alerts = AlertQueue()
@@ -76,8 +77,8 @@ package struct WatchMachine: Hashable, Sendable {
     ) {
         self.settings = settings
         self.inventory = inventory
-        let nodes = Self.watched(inventory)
-        self.schedule = LookSchedule(nodes: nodes, every: settings.every, width: settings.width)
+        self.schedule = LookSchedule(inventory, settings)
+        self.book = MonitorBook(inventory, settings)
         self.health = HealthModel(downAfter: settings.downAfter, upAfter: settings.upAfter)
         self.runbooks = Self.inOrder(runbooks)
         self.timetable = Timetable(self.runbooks, zones: zones)
@@ -87,10 +88,6 @@ package struct WatchMachine: Hashable, Sendable {
         self.runs = runs.sorted { $0.began < $1.began }.suffix(Self.runLimit)
         self.freeze = freeze
         self.take(alerts)
-    }
-
-    private static func watched(_ inventory: Inventory) -> [NodeName] {
-        inventory.nodes.filter { $0.monitor != nil }.map(\.name)
     }
 
     private static func inOrder(_ runbooks: [WatchedRunbook]) -> [WatchedRunbook] {
@@ -111,9 +108,9 @@ package struct WatchMachine: Hashable, Sendable {
         at moment: Instant
     ) -> [WatchEffect] {
         self.now = max(self.now, moment)
-        let nodes = Self.watched(inventory)
         let isSameView = inventory == self.inventory && settings.staleAfter == self.settings.staleAfter
-        self.schedule = self.schedule.adjusted(to: nodes, every: settings.every, width: settings.width, at: self.now)
+        self.schedule = self.schedule.adjusted(to: inventory, settings, at: self.now)
+        self.book.adjust(to: inventory, settings)
         self.health.adjust(downAfter: settings.downAfter, upAfter: settings.upAfter, to: self.schedule.members)
         let old = self.runbooks
         self.runbooks = Self.inOrder(
@@ -186,7 +183,7 @@ package struct WatchMachine: Hashable, Sendable {
             self.heartbeatAt = self.settings.heartbeat.map { self.now + $0 }
             self.keepTime()
         case .clockReached: self.clockReached()
-        case .looked(let reports, _): self.looked(reports)
+        case .looked(let reports, let monitor, _): self.looked(reports, by: monitor)
         case .alerted(let alerts, _): self.take(alerts)
         case .resolved(let alerts, _): self.resolve(alerts)
         case .runBegan(let run, let runbook, let subject, _):
@@ -203,7 +200,7 @@ package struct WatchMachine: Hashable, Sendable {
             self.effects.append(.note(.thawed(by: person)))
         }
         self.judge()
-        self.effects += self.schedule.due(at: self.now).map { .look($0) }
+        self.effects += self.schedule.due(at: self.now).map { .look($0.node, by: $0.monitor) }
         defer { self.effects = [] }
         return self.effects
     }
@@ -270,17 +267,23 @@ package struct WatchMachine: Hashable, Sendable {
         self.flaps.flapping
     }
 
-    private mutating func looked(_ reports: [ProbeReport]) {
+    private mutating func looked(_ reports: [ProbeReport], by monitor: String) {
         // A node that was taken out meanwhile is none of ours any more.
         let ours = reports.filter { report in report.target.map { self.schedule.members.contains($0) } ?? true }
-        let seen = ours.map { report in
+        let seen = ours.compactMap { report -> ProbeReport? in
             guard let node = report.target else {
                 return report
             }
-            self.schedule.answered(node)
+            self.schedule.answered(node, by: monitor)
             self.rounds.answered(node, of: self.schedule.members, at: self.now)
-            if let news = self.health.see(node, report.facts) {
-                self.effects.append(.note(.health(node, news, problem: HealthModel.reason(in: report.facts))))
+            let monitors = self.book.monitors(of: node)
+            // Asked for before the configuration was changed, by a monitor that is gone.
+            guard monitors.isEmpty || monitors.contains(where: { $0.name == monitor }) else {
+                return nil
+            }
+            let facts = self.book.take(report.facts, about: node, by: monitor, at: self.now)
+            if let news = self.health.see(node, report.facts, by: monitor, among: monitors) {
+                self.effects.append(.note(.health(node, news, problem: HealthModel.reason(in: facts))))
                 if self.flaps.changed(node, at: self.now, self.settings),
                     let text = self.flaps.text(node, self.settings)
                 {
@@ -295,7 +298,7 @@ package struct WatchMachine: Hashable, Sendable {
             if let text = self.flaps.text(node, self.settings) {
                 return ProbeReport(target: node, facts: ["problem": .string(text)])
             }
-            var report = report
+            var report = ProbeReport(target: node, facts: facts)
             report.facts["health"] = self.health.health(of: node)?.fact
             return report
         }

@@ -48,6 +48,8 @@ package struct WatchSettings: Hashable, Sendable {
     package var maintenance: [MaintenanceWindow] = []
     /// How often people are told that somebody still watches; never unless it is said.
     package var heartbeat: Milliseconds?
+    /// Which runs are forgotten; none unless it is said.
+    package var retention = Retention()
 
     package init() {}
 
@@ -64,4 +66,32 @@ package struct WatchSettings: Hashable, Sendable {
     /// Messages within ``tellWindow``; what is more is counted, and said with the next one.
     package static let tellLimit = 20
     package static let tellWindow = Milliseconds.minutes(10)
+}
+
+/// How long runs are kept that have ended.
+package struct Retention: Hashable, Sendable {
+    /// Longer, and a run is forgotten.
+    package var age: Milliseconds?
+    /// More, and the oldest is forgotten.
+    package var runs: Int?
+
+    package init(age: Milliseconds? = nil, runs: Int? = nil) {
+        self.age = age
+        self.runs = runs
+    }
+
+    /// A run is kept for so long whatever is said: cool-downs, limits, alerts and receipts on hosts count on it.
+    package static let least = Milliseconds.minutes(7 * 24 * 60)
+    /// The fewest runs that can be kept, and the most.
+    package static let runRange = 10...1_000_000
+
+    package var isAnything: Bool {
+        self.age != nil || self.runs != nil
+    }
+
+    /// In words: `older than 90d, or beyond the newest 1000`.
+    package var text: String {
+        [self.age.map { "older than \($0)" }, self.runs.map { "beyond the newest \($0)" }].compactMap { $0 }
+            .joined(separator: ", or ")
+    }
 }

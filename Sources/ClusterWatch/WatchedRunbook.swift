@@ -22,13 +22,14 @@ package struct WatchedRunbook: Hashable, Sendable {
     package init(plan: Plan, parameters: [String: Fact], inventory: Inventory, settings: WatchSettings) {
         self.plan = plan
         self.parameters = parameters
+        let staleAfter = settings.lifetime(watching: inventory)
         self.watches = plan.triggers.map { trigger in
             TriggerWatch(
                 trigger: trigger,
                 of: plan,
                 parameters: parameters,
                 inventory: inventory,
-                staleAfter: settings.staleAfter
+                staleAfter: staleAfter
             )
         }
         self.findings = Array(repeating: .quiet, count: self.watches.count)

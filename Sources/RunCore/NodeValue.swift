@@ -19,6 +19,15 @@ enum NodeValue {
         return .record(CELRecord(ResultTypes.node.name, identity: name.text, fields: fields))
     }
 
+    /// The node as the inventory alone has it.
+    static func unobserved(_ node: Node) -> CELValue {
+        let unknown = CELValue.unknown(CELUnknown("a monitor does not know what others observed"))
+        let fields = ResultTypes.node.fields.map { field in
+            CELRecord.Field(field.name, self.told(field.name, by: node) ?? unknown)
+        }
+        return .record(CELRecord(ResultTypes.node.name, identity: node.name.text, fields: fields))
+    }
+
     /// What the inventory says.
     private static func told(_ field: String, by node: Node) -> CELValue? {
         switch field {
@@ -63,14 +72,24 @@ enum NodeValue {
         facts: [String: Fact],
         in context: RunContext
     ) -> CELValue {
+        let node = target.map { self.value(of: $0, in: context) } ?? .null
+        return self.result(type, of: target?.text ?? "the engine", node, facts: facts)
+    }
+
+    /// The same, where the target's own record is known.
+    static func result(
+        _ type: CELRecordType,
+        of who: String,
+        _ target: CELValue,
+        facts: [String: Fact]
+    ) -> CELValue {
         var fields: [String: CELValue] = [:]
-        let who = target?.text ?? "the engine"
         for field in type.fields {
             fields[field.name] =
                 facts[field.name]?.value
                 ?? .unknown(CELUnknown("\(who): '\(field.name)' is not known\(self.cause(in: facts))"))
         }
-        fields["target"] = target.map { self.value(of: $0, in: context) } ?? .null
+        fields["target"] = target
         return .record(CELRecord(type.name, fields: self.list(fields)))
     }
 

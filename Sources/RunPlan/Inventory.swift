@@ -67,8 +67,10 @@ package struct Node: Hashable, Sendable, Codable {
     package var logFolder: String?
     package var ssh: SSHAccess?
     package var services: [Service]
-    /// How facts about it are found out.
+    /// How facts about it are found out: what its first monitor asks.
     package var monitor: ProbeSpecification?
+    /// All of its monitors, where the configuration says anything of them; their names differ.
+    package var monitors: [NodeMonitor]?
 
     package init(name: NodeName, host: String, roles: [String]) {
         self.name = name

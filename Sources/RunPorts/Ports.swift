@@ -84,8 +84,16 @@ package struct CommandOutput: Hashable, Sendable {
 package protocol ProbeRunner: Sendable {
     /// One report for each target, in the order of the targets; a target that could not be asked has its problem in the report.
     func probe(_ order: ProbeOrder, in inventory: Inventory) async -> [ProbeReport]
-    /// The facts of nodes, each by its monitor.
+    /// The facts of nodes, each by all of its monitors.
     func observe(_ nodes: [NodeName], in inventory: Inventory) async -> [ProbeReport]
+    /// The facts of one node by the monitor of this name.
+    func look(at node: NodeName, by monitor: String, in inventory: Inventory) async -> ProbeReport
+}
+
+extension ProbeRunner {
+    package func look(at node: NodeName, by monitor: String, in inventory: Inventory) async -> ProbeReport {
+        await self.observe([node], in: inventory).first ?? ProbeReport(target: node, facts: [:])
+    }
 }
 
 /// Tells people.

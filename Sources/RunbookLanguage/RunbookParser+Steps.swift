@@ -415,9 +415,9 @@ extension RunbookParser {
 
     // MARK: Probes
 
-    private static let probes = ["tcp", "http", "tls", "zookeeper", "kafka", "jmx", "prometheus", "dns", "ssh"]
+    static let probes = ["tcp", "http", "tls", "zookeeper", "kafka", "jmx", "prometheus", "dns", "ssh"]
 
-    private func requiredProbe(_ reader: inout MappingReader) -> ProbeKindSyntax? {
+    func requiredProbe(_ reader: inout MappingReader) -> ProbeKindSyntax? {
         let found = reader.pairs(of: Self.probes)
         guard let pair = found.first else {
             if !reader.hasMisspelling(of: Self.probes) {

@@ -4,8 +4,19 @@
 import ClusterWatch
 import CronCalendar
 import RunVocabulary
-import RunbookSource
+package import RunbookSource
 import RunbookYAML
+
+/// What maintenance windows name that only the machine can tell whether it is there.
+package struct WindowNames: Hashable, Sendable {
+    package var zones: [Spanned<String>] = []
+    package var runbooks: [Spanned<String>] = []
+}
+
+/// Gathers them while windows are read.
+final class WindowNaming {
+    var names = WindowNames()
+}
 
 /// `watch: { maintenance: … }`: when people work on the cluster, and what would start waits.
 extension ConfigurationReader {
@@ -27,8 +38,10 @@ extension ConfigurationReader {
         defer { reader.finish() }
         let (from, to, cron) = (reader.text("from"), reader.text("to"), reader.take("cron"))
         let lasts = self.span("lasts", least: .minutes(1), &reader)
-        let timezone = reader.text("timezone")?.value ?? "UTC"
-        let runbooks = reader.texts("runbooks")?.map(\.value)
+        let timezone = reader.text("timezone")
+        let runbooks = reader.texts("runbooks")
+        self.windowNaming.names.zones += timezone.map { [$0] } ?? []
+        self.windowNaming.names.runbooks += runbooks ?? []
         let because = reader.text("because")?.value ?? ""
         let times: MaintenanceWindow.Times?
         switch (from, to, cron, lasts) {
@@ -40,7 +53,14 @@ extension ConfigurationReader {
             self.sink.report(.badWindow("a window has 'from' and 'to', or 'cron' and 'lasts'", at: node.span))
             times = nil
         }
-        return times.map { MaintenanceWindow(times: $0, timezone: timezone, runbooks: runbooks, because: because) }
+        return times.map { times in
+            MaintenanceWindow(
+                times: times,
+                timezone: timezone?.value ?? "UTC",
+                runbooks: runbooks?.map(\.value),
+                because: because
+            )
+        }
     }
 
     private func once(_ from: Spanned<String>, _ to: Spanned<String>) -> MaintenanceWindow.Times? {

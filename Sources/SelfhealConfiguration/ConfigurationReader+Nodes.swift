@@ -93,7 +93,10 @@ extension ConfigurationReader {
         placed.node.services =
             reader.named("services", "a mapping of services to commands")?.compactMap(self.service) ?? []
         self.readPorts(&reader, list, of: &placed)
-        placed.node.monitor = self.monitor(of: placed.node)
+        placed.node.monitor = Self.usualMonitor(of: placed.node)
+        if let own = self.monitors(&reader) {
+            self.ownMonitors.entries[placed.node.name] = own
+        }
         let own = reader.take("ssh")
         guard let host else {
             return nil
@@ -170,7 +173,7 @@ extension ConfigurationReader {
     }
 
     /// How facts about a node are found out, from what it is for.
-    private func monitor(of node: Node) -> ProbeSpecification? {
+    static func usualMonitor(of node: Node) -> ProbeSpecification? {
         if node.roles.contains(NodeList.zookeeper) {
             return .zookeeper(ask: [.srvr])
         }

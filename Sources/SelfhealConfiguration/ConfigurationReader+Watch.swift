@@ -18,18 +18,16 @@ extension ConfigurationReader {
     func watch(
         _ reader: inout MappingReader,
         _ reachable: Reachable
-    ) -> (settings: WatchSettings, runbooks: [Spanned<String>]) {
+    ) -> (settings: WatchSettings, runbooks: [Spanned<String>], monitors: [MonitorEntry]?) {
         var settings = WatchSettings()
-        if let node = reader.take("monitoring") {
-            self.monitoring(node, &settings)
-        }
+        let monitors = reader.take("monitoring").flatMap { self.monitoring($0, &settings) }
         let runbooks = reader.take("watch").map { self.watch($0, reachable, &settings) } ?? []
-        return (settings, runbooks)
+        return (settings, runbooks, monitors)
     }
 
-    private func monitoring(_ node: YAMLNode, _ settings: inout WatchSettings) {
+    private func monitoring(_ node: YAMLNode, _ settings: inout WatchSettings) -> [MonitorEntry]? {
         guard var reader = MappingReader(node, what: "'monitoring'", sink: self.sink) else {
-            return
+            return nil
         }
         defer { reader.finish() }
         self.skip(UnactedKeys.monitoring, &reader)
@@ -52,6 +50,7 @@ extension ConfigurationReader {
                 .lookLongerThanInterval(settings.timeout, settings.every, at: place.span, interval: every?.span)
             )
         }
+        return self.monitors(&reader)
     }
 
     private func watch(

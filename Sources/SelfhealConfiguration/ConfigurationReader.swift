@@ -1,6 +1,7 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterWatch
 import RunPlan
 import RunVocabulary
 import RunbookSource
@@ -16,7 +17,10 @@ struct ConfigurationReader {
     let channelsLeftOut: [String]
     /// Which ways nodes want, until all that ways lead through are known.
     let wanted = WantedJumps()
+    let ownMonitors = OwnMonitors()
+    let windowNaming = WindowNaming()
 
+    /// Nothing when it is no mapping at all; a cluster that could not be read has no nodes.
     func configuration(_ root: YAMLNode) -> SelfhealConfiguration? {
         let help = "a configuration has 'cluster:' with the nodes"
         guard var reader = MappingReader(root, what: "the configuration", sink: self.sink, help: help) else {
@@ -40,24 +44,24 @@ struct ConfigurationReader {
         // A channel that is wrong is there all the same, and is complained about once.
         let written = root["notifications"]?["channels"]?.mapping?.map(\.key.text) ?? []
         let names = Set(channels.map(\.name) + written + self.channelsLeftOut).sorted()
-        let watch = self.watch(&reader, Reachable(people: people, channels: names))
+        var watch = self.watch(&reader, Reachable(people: people, channels: names))
+        watch.settings.retention = reader.take("retention").map(self.retention) ?? Retention()
         let http = reader.take("http").flatMap(self.http)
         reader.finish()
-        return cluster.map { inventory in
-            SelfhealConfiguration(
-                inventory: inventory,
-                people: people,
-                channels: channels,
-                storeFolder: store?.folder ?? self.folders.resolve(".selfheal"),
-                storeGroup: store?.group,
-                allowsSpeakingForOthers: security.speaksForOthers,
-                requesterMayApprove: security.requesterMayApprove,
-                watch: watch.settings,
-                watchedRunbooks: watch.runbooks,
-                settings: settings,
-                http: http
-            )
-        }
+        let nodes = cluster ?? Inventory(clusterName: "", clusterID: "", nodes: [], services: [])
+        return SelfhealConfiguration(
+            inventory: self.withMonitors(nodes, watch.monitors, watch.settings),
+            people: people,
+            channels: channels,
+            storeFolder: store?.folder ?? self.folders.resolve(".selfheal"),
+            storeGroup: store?.group,
+            allowsSpeakingForOthers: security.speaksForOthers,
+            requesterMayApprove: security.requesterMayApprove,
+            watch: watch.settings,
+            watchedRunbooks: watch.runbooks,
+            settings: settings,
+            http: http
+        )
     }
 
     /// With fewer, the loss of one broker leaves partitions of three copies without one to spare.
@@ -95,6 +99,18 @@ struct ConfigurationReader {
         }
         defer { reader.finish() }
         return (reader.requiredText("folder").map { self.folders.resolve($0) }, reader.text("group")?.value)
+    }
+
+    /// How long runs are kept.
+    private func retention(_ node: YAMLNode) -> Retention {
+        guard var reader = MappingReader(node, what: "'retention'", sink: self.sink) else {
+            return Retention()
+        }
+        defer { reader.finish() }
+        return Retention(
+            age: self.span("age", least: Retention.least, &reader)?.value,
+            runs: reader.int("runs", in: Retention.runRange)?.value
+        )
     }
 
     private func security(_ node: YAMLNode) -> (speaksForOthers: Bool, requesterMayApprove: Bool)? {

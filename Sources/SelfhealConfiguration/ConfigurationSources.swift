@@ -46,6 +46,10 @@ package struct ConfigurationSources: Sendable {
 package struct LoadedConfiguration: Sendable {
     /// There when nothing is an error.
     package var configuration: SelfhealConfiguration?
+    /// What could be read of one that has mistakes, where at least it is certain which store it means.
+    package var partial: SelfhealConfiguration?
+    /// The runbooks and zones that maintenance windows name, where they stand.
+    package var windowNames = WindowNames()
     /// Channels that were left out, if that was wanted.
     package var incomplete: [IncompleteChannel] = []
     /// Everything wrong with any of the files, by file and place.

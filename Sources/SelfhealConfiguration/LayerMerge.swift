@@ -27,6 +27,7 @@ struct LayerMerge {
         ["interval", "interval_seconds"], ["timeout", "timeout_seconds"], ["down_after", "health_check_retries"],
         ["name", "node_id"], ["id", "cluster_id"], ["from", "from_email"], ["to", "to_emails"],
         ["user", "username"], ["url", "webhook_url"], ["signing_key", "secret"], ["host_key", "host_keys"],
+        ["monitors", "methods"],
     ]
 
     /// The other names of a key.

@@ -82,8 +82,32 @@ package struct SelfhealConfiguration: Hashable, Sendable {
             consequences.removeAll { $0.code == Diagnostic.Code(103) && $0.span == tree.span }
         }
         loaded.diagnostics = Self.unique(layers.diagnostics + expansion.diagnostics + consequences).inSourceOrder()
+        loaded.windowNames = reader.windowNaming.names
         loaded.configuration = loaded.diagnostics.hasErrors ? nil : configuration
+        if loaded.diagnostics.hasErrors, Self.isStoreCertain(tree, layers.diagnostics, loaded.diagnostics) {
+            loaded.partial = configuration
+        }
         return loaded
+    }
+
+    /// Whether it is known where the store is, whatever else is wrong.
+    ///
+    /// A layer that could not be laid upon the rest might have said another.
+    private static func isStoreCertain(_ tree: YAMLNode, _ layers: [Diagnostic], _ all: [Diagnostic]) -> Bool {
+        guard !layers.hasErrors else {
+            return false
+        }
+        guard let store = tree.pair("store") else {
+            // A section that nobody knows may be this one, misspelt.
+            let sections = (tree.mapping ?? []).map(\.key.span)
+            return !all.contains { $0.severity == .error && sections.contains($0.span) }
+        }
+        // Its keys may stand in several files.
+        let pairs = [store] + (store.value.mapping ?? [])
+        return !all.contains { diagnostic in
+            diagnostic.severity == .error
+                && pairs.contains { $0.key.span.contains(diagnostic.span) || $0.value.span.contains(diagnostic.span) }
+        }
     }
 
     /// The same for a file that stands by itself.

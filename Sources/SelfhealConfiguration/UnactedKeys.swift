@@ -12,9 +12,8 @@ package enum UnactedKeys {
     ]
 
     package static let monitoring: Set<String> = [
-        "alert_thresholds", "high_throughput_mode", "load_aware_thresholds", "max_concurrent_operations", "methods",
-        "metrics",
-        "thresholds",
+        "alert_thresholds", "high_throughput_mode", "load_aware_thresholds", "max_concurrent_operations",
+        "metrics", "thresholds",
     ]
 
     package static let notifications: Set<String> = ["escalation"]
@@ -38,7 +37,6 @@ package enum UnactedKeys {
         "high_throughput_mode": "looks are always made side by side; 'interval' says how often",
         "load_aware_thresholds": "a runbook says under which load it acts: 'require', 'choose'",
         "logging": "the log goes to standard output: 'selfheal serve --format json', and who keeps it rotates it",
-        "methods": "ZooKeeper is asked over its client port, and a broker is connected to",
         "metrics": "they are at /metrics of 'http: { listen: … }'",
         "multi_datacenter": "failing over is a runbook, with its checks and approvals: runbooks/multi_dc_failover.yaml",
         "network": "a firewall decides who can connect, and each channel says how it is encrypted: 'tls', 'ca_file'",

@@ -82,7 +82,7 @@ struct ServiceDesk: Sendable {
         return self.pulse.now.trouble(
             at: self.engine.clock.now,
             nodes: configuration.inventory.nodes.count { $0.monitor != nil },
-            staleAfter: configuration.watch.staleAfter
+            staleAfter: configuration.watch.lifetime(watching: configuration.inventory)
         )
     }
 

@@ -211,7 +211,8 @@ package struct WatchDaemon: Sendable {
             await self.leave(&mark)
             let settings = self.engine.configuration.watch
             let nodes = self.engine.configuration.inventory.nodes.count { $0.monitor != nil }
-            let trouble = pulse.now.trouble(at: self.now, nodes: nodes, staleAfter: settings.staleAfter)
+            let staleAfter = settings.lifetime(watching: self.engine.configuration.inventory)
+            let trouble = pulse.now.trouble(at: self.now, nodes: nodes, staleAfter: staleAfter)
             if trouble == nil, !isReady {
                 isReady = true
                 manager.say("READY=1\nSTATUS=watching \(nodes.counted("node"))")
@@ -286,7 +287,7 @@ package struct WatchDaemon: Sendable {
             default: break
             }
         }
-        if case .looked(let reports, _) = event {
+        if case .looked(let reports, _, _) = event {
             for report in reports {
                 if let node = report.target, let health = machine.health(of: node) {
                     self.metrics.isNow(node, health)
@@ -326,8 +327,8 @@ package struct WatchDaemon: Sendable {
         let prober: any ProbeRunner
         let inventory: Inventory
 
-        func observe(_ node: NodeName) async -> [ProbeReport] {
-            await self.prober.observe([node], in: self.inventory)
+        func look(at node: NodeName, by monitor: String) async -> ProbeReport {
+            await self.prober.look(at: node, by: monitor, in: self.inventory)
         }
     }
 
@@ -340,12 +341,12 @@ package struct WatchDaemon: Sendable {
 
     private func follow(_ effect: WatchEffect, _ eyes: Eyes, _ work: inout DiscardingTaskGroup) {
         switch effect {
-        case .look(let node):
+        case .look(let node, let monitor):
             work.addTask {
                 let begin = ContinuousClock.now
-                let reports = await eyes.observe(node)
-                self.metrics.looked(at: node, for: (ContinuousClock.now - begin) / .seconds(1))
-                self.inbox.yield(.event(.looked(reports, at: self.now)))
+                let report = await eyes.look(at: node, by: monitor)
+                self.metrics.looked(at: node, by: monitor, for: (ContinuousClock.now - begin) / .seconds(1))
+                self.inbox.yield(.event(.looked([report], by: monitor, at: self.now)))
             }
         case .start(let launch): work.addTask { await self.start(launch) }
         case .accept(let wishes):

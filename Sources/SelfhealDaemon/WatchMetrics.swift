@@ -15,6 +15,15 @@ package final class WatchMetrics: Sendable {
     /// Seconds; a look that takes longer than the last of these has timed out.
     static let bounds = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 3, 10]
 
+    private struct Monitor: Hashable, Comparable {
+        let node: String
+        let name: String
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.node, left.name) < (right.node, right.name)
+        }
+    }
+
     private struct Looks {
         let type: String
         let method: String
@@ -33,7 +42,10 @@ package final class WatchMetrics: Sendable {
 
     private struct State {
         var nodes: [String] = []
-        var looks: [String: Looks] = [:]
+        var types: [String: String] = [:]
+        /// By node and monitor, in this order.
+        var monitors: [Monitor] = []
+        var looks: [Monitor: Looks] = [:]
         var health: [String: HealthModel.Health] = [:]
         var attempts: [Recovery: Int] = [:]
         var successes: [Recovery: Int] = [:]
@@ -63,47 +75,40 @@ package final class WatchMetrics: Sendable {
 
     /// From now on, of these nodes; of those that stay the counts go on.
     func watch(_ inventory: Inventory) {
-        let watched = inventory.nodes.filter { $0.monitor != nil }
+        let watched = inventory.nodes.filter { !$0.allMonitors.isEmpty }
         self.state.withLock { state in
-            var looks: [String: Looks] = [:]
+            var looks: [Monitor: Looks] = [:]
             for node in watched {
-                let new = Looks(type: node.roles.first ?? "node", method: node.monitor.map(Self.method) ?? "")
-                let old = state.looks[node.name.text]
-                looks[node.name.text] = old?.type == new.type && old?.method == new.method ? old : new
+                for monitor in node.allMonitors {
+                    let key = Monitor(node: node.name.text, name: monitor.name)
+                    let new = Looks(type: node.roles.first ?? "node", method: monitor.title)
+                    let old = state.looks[key]
+                    looks[key] = old?.type == new.type && old?.method == new.method ? old : new
+                }
             }
             state.looks = looks
-            state.health = state.health.filter { looks[$0.key] != nil }
-            state.nodes = looks.keys.sorted()
-        }
-    }
-
-    private static func method(_ monitor: ProbeSpecification) -> String {
-        switch monitor {
-        case .tcp: "socket"
-        case .http: "http"
-        case .zookeeper: "zookeeper"
-        case .kafka: "kafka"
-        case .tls: "tls"
-        case .prometheus: "prometheus"
-        case .dns: "dns"
-        case .jmx: "jmx"
-        case .ssh: "ssh"
+            state.monitors = looks.keys.sorted()
+            state.nodes = watched.map(\.name.text).sorted()
+            let types = watched.map { ($0.name.text, $0.roles.first ?? "node") }
+            state.types = Dictionary(types) { first, _ in first }
+            state.health = state.health.filter { state.types[$0.key] != nil }
         }
     }
 
     // MARK: Counting
 
-    func looked(at node: NodeName, for seconds: Double) {
+    func looked(at node: NodeName, by monitor: String, for seconds: Double) {
+        let key = Monitor(node: node.text, name: monitor)
         self.state.withLock { state in
             let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
-            state.looks[node.text]?.counts[bucket] += 1
-            state.looks[node.text]?.seconds += seconds
+            state.looks[key]?.counts[bucket] += 1
+            state.looks[key]?.seconds += seconds
         }
     }
 
     func isNow(_ node: NodeName, _ health: HealthModel.Health) {
         self.state.withLock { state in
-            if state.looks[node.text] != nil {
+            if state.types[node.text] != nil {
                 state.health[node.text] = health
             }
         }
@@ -163,16 +168,16 @@ package final class WatchMetrics: Sendable {
         let state = self.state.withLock { $0 }
         var page = Page()
         page.begin("kafka_healing_health_checks_total", "counter", "Looks at a node that were answered.")
-        for node in state.nodes {
-            if let looks = state.looks[node] {
-                let labels = [("node_id", node), ("node_type", looks.type), ("method", looks.method)]
+        for monitor in state.monitors {
+            if let looks = state.looks[monitor] {
+                let labels = [("node_id", monitor.node), ("node_type", looks.type), ("method", looks.method)]
                 page.sample("kafka_healing_health_checks_total", labels, Double(looks.counts.reduce(0, +)))
             }
         }
         page.begin("kafka_healing_health_check_duration_seconds", "histogram", "How long a look at a node took.")
-        for node in state.nodes {
-            if let looks = state.looks[node] {
-                Self.histogram(looks, [("node_id", node), ("method", looks.method)], &page)
+        for monitor in state.monitors {
+            if let looks = state.looks[monitor] {
+                Self.histogram(looks, [("node_id", monitor.node), ("method", looks.method)], &page)
             }
         }
         page.begin(
@@ -181,11 +186,11 @@ package final class WatchMetrics: Sendable {
             "1: the node is up; 0: it is down; -1: it cannot be seen."
         )
         for node in state.nodes {
-            if let health = state.health[node], let looks = state.looks[node] {
+            if let health = state.health[node], let type = state.types[node] {
                 let value: Double = health == .up ? 1 : health == .down ? 0 : -1
                 page.sample(
                     "kafka_healing_node_health_status",
-                    [("node_id", node), ("node_type", looks.type)],
+                    [("node_id", node), ("node_type", type)],
                     value
                 )
             }
@@ -206,7 +211,12 @@ package final class WatchMetrics: Sendable {
             state.successes,
             &page
         )
-        page.one("kafka_healing_active_monitors", "gauge", "Nodes that are looked at.", Double(state.nodes.count))
+        page.one(
+            "kafka_healing_active_monitors",
+            "gauge",
+            "Ways in which nodes are looked at.",
+            Double(state.monitors.count)
+        )
         page.one("kafka_healing_memory_usage_bytes", "gauge", "Memory that the daemon holds.", Self.memory())
         Self.others(state, moment, &page)
         return page.text

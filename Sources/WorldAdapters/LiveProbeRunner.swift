@@ -29,7 +29,7 @@ package struct LiveProbeRunner: ProbeRunner {
     let trustedAuthorities: String?
     /// Where the system's name servers stand.
     let resolverFile: String
-    private let observationTimeout: Milliseconds
+    let observationTimeout: Milliseconds
 
     /// Makes a runner to which a node is unknown that takes longer than the time-out to tell its facts.
     package init(
@@ -65,27 +65,7 @@ package struct LiveProbeRunner: ProbeRunner {
         }
     }
 
-    package func observe(_ nodes: [NodeName], in inventory: Inventory) async -> [ProbeReport] {
-        await self.each(nodes) { target in
-            guard let node = inventory[target], let monitor = node.monitor else {
-                return ["problem": .string("\(target) has no monitor in the inventory")]
-            }
-            switch monitor {
-            case .tcp(let port):
-                let facts = await self.ask(.tcp(port: port), of: node, self.observationTimeout)
-                return Self.health(fromTCP: facts)
-            case .zookeeper(let ask):
-                let facts = await self.ask(.zookeeper(ask), of: node, self.observationTimeout)
-                return Self.withHealth(facts)
-            case .kafka(let ask):
-                return Self.withHealth(await self.askKafka(ask, of: node, in: inventory, self.observationTimeout))
-            case .http, .tls, .prometheus, .dns, .jmx, .ssh:
-                return ["problem": .string("the monitor of \(target) cannot be asked by this version")]
-            }
-        }
-    }
-
-    private func each(
+    func each(
         _ targets: [NodeName],
         atOnce width: Int = Self.width,
         _ look: @escaping @Sendable (NodeName) async -> [String: Fact]
@@ -115,7 +95,7 @@ package struct LiveProbeRunner: ProbeRunner {
 
     // MARK: Questions
 
-    private func ask(_ question: ProbeOrder.Question, of node: Node?, _ timeout: Milliseconds) async -> [String: Fact] {
+    func ask(_ question: ProbeOrder.Question, of node: Node?, _ timeout: Milliseconds) async -> [String: Fact] {
         switch (question, node) {
         case (.tcp(let port), let node?): await self.askTCP(port, of: node, timeout)
         case (.zookeeper(let questions), let node?): await self.askZooKeeper(questions, of: node, timeout)
@@ -276,24 +256,6 @@ package struct LiveProbeRunner: ProbeRunner {
         } catch {
             return .unknown("\(error)")
         }
-    }
-
-    // MARK: Facts of a node
-
-    private static func health(fromTCP facts: [String: Fact]) -> [String: Fact] {
-        var health = facts
-        health["serving"] = facts["open"]
-        return self.withHealth(health)
-    }
-
-    private static func withHealth(_ facts: [String: Fact]) -> [String: Fact] {
-        var facts = facts
-        switch facts["serving"] {
-        case .bool(true): facts["health"] = .string("up")
-        case .bool(false): facts["health"] = .string("down")
-        default: break
-        }
-        return facts
     }
 }
 

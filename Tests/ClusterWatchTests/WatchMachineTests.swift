@@ -26,7 +26,7 @@ import Testing
         let settings = Watching.settings { $0.width = 2 }
         var machine = WatchMachine(settings: settings, inventory: Watching.inventory(nodes: 4), runbooks: [])
         func looks(_ effects: [WatchEffect]) -> [NodeName] {
-            effects.compactMap { if case .look(let node) = $0 { node } else { nil } }
+            effects.compactMap { if case .look(let node, _) = $0 { node } else { nil } }
         }
         let at = { (seconds: Int64) in Instant(milliseconds: seconds * 1_000) }
         #expect(looks(machine.handle(.began(at: at(0)))) == ["n1"])

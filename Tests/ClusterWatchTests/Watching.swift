@@ -128,7 +128,7 @@ struct Watching {
     private mutating func follow(_ effects: [WatchEffect]) {
         for effect in effects {
             switch effect {
-            case .look(let node):
+            case .look(let node, _):
                 self.looks.append((node, self.now))
                 self.send(.looked([ProbeReport(target: node, facts: self.answers[node] ?? Self.silence)], at: self.now))
             case .start(let launch):

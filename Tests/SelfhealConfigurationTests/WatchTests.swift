@@ -78,13 +78,13 @@ import Testing
         #expect(Loaded.withCluster("monitoring: { interval: 2s }").configuration?.watch.timeout == Milliseconds(1_600))
     }
 
-    @Test func `seconds are seconds, and what this version does not act upon is named`() {
+    @Test func `seconds are seconds, and a method that fits no node is named`() {
         let loaded = Loaded.withCluster(
             "monitoring: { interval_seconds: 30, timeout_seconds: 15, methods: [socket, jmx] }"
         )
         #expect(loaded.configuration?.watch.every == .seconds(30))
         #expect(loaded.configuration?.watch.timeout == .seconds(15))
-        #expect(loaded.diagnostics.map(\.code.number) == [500])
+        #expect(loaded.diagnostics.map(\.code.number) == [570])
     }
 
     @Test(arguments: [

@@ -18,7 +18,7 @@ import Testing
     }
 
     /// A server of OpenSSL's with a certificate that vouches for itself.
-    private static func serving(
+    static func serving(
         _ options: [String] = [],
         days: String = "40",
         _ work: (_ port: UInt16, _ certificate: String) async throws -> Void

@@ -23,6 +23,7 @@ struct ProbeCommand: AsyncParsableCommand {
         case dns
         case jmx
         case ssh
+        case monitors
     }
 
     static let configuration = CommandConfiguration(
@@ -38,7 +39,8 @@ struct ProbeCommand: AsyncParsableCommand {
             selfheal probe dns --name kafka1.example
             selfheal probe jmx kafka1 --port 8778 --mbean java.lang:type=Memory --attribute HeapMemoryUsage --inner used
             selfheal probe ssh zk1 --command "df -P /"
-            Exit status: 0 when every node answered, 1 when one did not, 2 when it was asked wrongly, 3 when we failed.
+            selfheal probe monitors kafka1
+            Exit status: 0 when every node answered, or every monitor says that its node is up; 1 when one did not, 2 when it was asked wrongly, 3 when we failed.
             """
     )
 
@@ -102,17 +104,15 @@ struct ProbeCommand: AsyncParsableCommand {
         if !(1...600).contains(self.timeout) {
             throw ValidationError("--timeout is from 1 to 600 seconds")
         }
-        _ = try self.question()
+        if self.kind != .monitors {
+            _ = try self.question()
+        }
     }
 
     func run() async throws {
         let inventory = try self.configuration.loadForReading().inventory
         let nodes = try self.nodes(in: inventory)
-        let order = ProbeOrder(
-            question: try self.question(),
-            targets: nodes,
-            timeout: .seconds(Int64(self.timeout))
-        )
+        let question = try self.kind == .monitors ? nil : self.question()
         let prober: SocketProber
         let client: SSHClient
         do {
@@ -124,15 +124,45 @@ struct ProbeCommand: AsyncParsableCommand {
             throw ExitCode.weFailed
         }
         let transfer = CurlTransfer()
-        let runner = LiveProbeRunner(prober: prober, client: client, transfer: transfer)
-        let reports = await runner.probe(order, in: inventory)
+        let timeout = Milliseconds.seconds(Int64(self.timeout))
+        let runner = LiveProbeRunner(
+            prober: prober,
+            client: client,
+            transfer: transfer,
+            observationTimeout: timeout
+        )
+        let reports: [ProbeReport]
+        if let question {
+            let order = ProbeOrder(question: question, targets: nodes, timeout: timeout)
+            reports = await runner.probe(order, in: inventory)
+        } else {
+            reports = await self.looks(at: nodes, by: runner, in: inventory)
+        }
         await transfer.shutdown()
         await client.shutDown()
         await prober.shutdown()
         self.show(reports)
-        if !reports.allSatisfy({ $0.facts["answered"] == .bool(true) }) {
+        let word = self.kind == .monitors ? "serving" : "answered"
+        if !reports.allSatisfy({ $0.facts[word] == .bool(true) }) {
             throw ExitCode.answerIsNo
         }
+    }
+
+    /// What each monitor of each node says, with its name among the facts.
+    private func looks(
+        at nodes: [NodeName],
+        by runner: LiveProbeRunner,
+        in inventory: Inventory
+    ) async -> [ProbeReport] {
+        var reports: [ProbeReport] = []
+        for node in nodes {
+            for monitor in inventory[node]?.allMonitors ?? [] {
+                var report = await runner.look(at: node, by: monitor.name, in: inventory)
+                report.facts["monitor"] = .string(monitor.title)
+                reports.append(report)
+            }
+        }
+        return reports
     }
 
     private func question() throws -> ProbeOrder.Question {
@@ -174,6 +204,7 @@ struct ProbeCommand: AsyncParsableCommand {
                 throw ValidationError("'ssh' needs --command, as in --command uptime")
             }
             return .ssh(["sh", "-c", command])
+        case .monitors: throw ValidationError("'monitors' asks what the configuration says")
         }
     }
 
