@@ -49,15 +49,19 @@ package struct WatchDaemon: Sendable {
     }
 
     package struct Source: Sendable {
+        /// How the files were before they were loaded the first time; as they are when the watch begins, if nothing.
+        package var loaded: String?
         /// Another text, when a file was changed or somebody asked for a look; must not wait.
         package var state: @Sendable () -> String
         /// Everything anew; whatever is wrong has been said on standard error when it throws.
         package var load: @Sendable () throws -> (SelfhealConfiguration, [Runbook])
 
         package init(
+            loaded: String? = nil,
             state: @escaping @Sendable () -> String,
             load: @escaping @Sendable () throws -> (SelfhealConfiguration, [Runbook])
         ) {
+            self.loaded = loaded
             self.state = state
             self.load = load
         }
@@ -143,6 +147,7 @@ package struct WatchDaemon: Sendable {
                 work.addTask { await self.drive(RunID(summary.id), of: summary.runbook) }
             }
             work.addTask { await self.beat() }
+            work.addTask { await self.tidyUp() }
             if let door {
                 work.addTask { await self.attend(door) }
             }
@@ -198,7 +203,7 @@ package struct WatchDaemon: Sendable {
         let manager = self.surroundings.manager
         let pulse = self.pulse
         var isReady = false
-        var state = self.surroundings.source?.state()
+        var state = self.surroundings.source.map { $0.loaded ?? $0.state() }
         var mark = WatchMark()
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(500), clock: .continuous)
@@ -232,14 +237,14 @@ package struct WatchDaemon: Sendable {
             let (configuration, runbooks) = try source.load()
             self.inbox.yield(.reload(configuration, runbooks))
         } catch {
-            await self.keep("what is wrong stands on standard error, and 'selfheal check' says it again")
+            await self.keep("what is wrong stands on standard error, and 'selfheal config check' says it again")
         }
     }
 
     private func keep(_ reason: String) async {
         let text = "The configuration was changed and cannot be used; the earlier one is kept: \(reason)"
         self.log(.error, "configuration_kept", text)
-        await self.tell(WatchNotice(severity: .critical, runbook: nil, message: text))
+        await self.deliver(WatchNotice(severity: .critical, runbook: nil, message: text))
     }
 
     private func reconfigure(
@@ -445,8 +450,13 @@ package struct WatchDaemon: Sendable {
     }
 
     func tell(_ notice: WatchNotice) async {
-        self.metrics.told()
         self.log(.warning, "notice", notice.message, notice.runbook.map { [JSONMember("runbook", .string($0))] } ?? [])
+        await self.deliver(notice)
+    }
+
+    /// Tells people what the log has already.
+    private func deliver(_ notice: WatchNotice) async {
+        self.metrics.told()
         let channels = self.engine.configuration.watch.channels
         for delivery in await self.engine.announce(notice, on: channels) {
             self.log(

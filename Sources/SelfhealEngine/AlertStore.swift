@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ClusterWatch
-import RunJournal
+package import RunJournal
 import RunPlan
 package import RunVocabulary
+import SelfhealConfiguration
 import WorldAdapters
 
 /// What was sent to us, on disk.
@@ -52,6 +53,22 @@ extension Engine {
 
     package func resolve(_ alerts: [Alert]) async throws {
         try await self.store.resolveAlerts(alerts.map(\.subject), "over before anything was begun for it")
+    }
+
+    /// Takes one step in forgetting old runs, as the configuration says; says which are gone, and whether there is more to do.
+    package func forgetSomeRuns() async throws -> ForgettingSlice {
+        let retention = self.configuration.watch.retention
+        guard retention.isAnything else {
+            return ForgettingSlice(isDone: true)
+        }
+        let now = self.clock.now.milliseconds
+        return try await self.store.forgetSomeRuns(
+            ForgettingRule(
+                endedBefore: now - Retention.least.count,
+                olderThan: retention.age.map { now - $0.count },
+                keeping: retention.runs
+            )
+        )
     }
 
     /// Forgets what was answered long ago.

@@ -48,7 +48,7 @@ struct RunbookFile {
     }
 
     /// Like ``load(_:)``; a file that is a configuration, or one of tests, is checked as such.
-    static func loadToCheck(_ path: String) -> RunbookFile {
+    static func loadToCheck(_ path: String, _ layers: ConfigurationLayersOption) -> RunbookFile {
         guard case .success(let bytes) = TextFile.read(path) else {
             return self.load(path)
         }
@@ -68,11 +68,11 @@ struct RunbookFile {
         // Where files are checked, as in a repository, the secrets of channels need not be.
         let loaded = SelfhealConfiguration.load(
             document,
-            from: .here,
+            from: layers.sources,
             baseFolder: TextFile.folder(of: path),
             leavingOutIncompleteChannels: true
         )
-        return self.of(loaded, document.file)
+        return self.of(ServiceFiles.withMaintenanceChecked(loaded), document.file)
     }
 
     /// A configuration with the files that it is put together from.

@@ -99,6 +99,112 @@ extension IntegrationTests {
             #expect(wrong.complaint.contains("RB0563"), "\(wrong)")
         }
 
+        @Test(arguments: ["RB0575", "RB0576"])
+        func `a window's names are checked, and the page's fix is one`(code: String) async throws {
+            defer { try? FileManager.default.removeItem(atPath: self.folder) }
+            let page = try String(contentsOfFile: "\(Selfheal.repository)/docs/diagnostics/\(code).md", encoding: .utf8)
+            let parts = page.components(separatedBy: "```")
+            for (text, expected) in [(parts[1], Int32(1)), (parts[3], 0)] {
+                let yaml = String(text.dropFirst("yaml\n".count))
+                let path = try Selfheal.write(yaml, "selfheal.yaml", in: self.folder)
+                let outcomes = [
+                    try await self.config("check", "--config", path), try await Selfheal.run("check", path),
+                ]
+                for outcome in outcomes {
+                    #expect(outcome.status == expected, "\(outcome)")
+                    #expect(outcome.output.contains(code) == (expected == 1), "\(outcome)")
+                }
+            }
+        }
+
+        @Test func `check lays upon a configuration what the daemon does`() async throws {
+            let path = try self.write()
+            defer { try? FileManager.default.removeItem(atPath: self.folder) }
+            let fine = try await Selfheal.run("check", path)
+            #expect(fine.status == 0, "\(fine)")
+            let wrong = try await Selfheal.run(
+                "check",
+                path,
+                "--environment",
+                "production",
+                "--set",
+                "monitoring.timeout=8s"
+            )
+            #expect(wrong.status == 1 && wrong.output.contains("RB0534"), "\(wrong)")
+        }
+
+        @Test func `a look by every monitor of a node says what each of them thinks`() async throws {
+            let path = try self.write()
+            defer { try? FileManager.default.removeItem(atPath: self.folder) }
+            let monitors = "monitoring.monitors=[socket, { name: page, http: { port: main } }]"
+            let looked = try await Selfheal.run("probe", "monitors", "edge", "--config", path, "--set", monitors)
+            #expect(looked.status == 1, "\(looked)")
+            for text in [
+                "monitor           socket", "monitor           page", "health            down", "connection refused",
+            ] {
+                #expect(looked.output.contains(text), "\(text): \(looked)")
+            }
+        }
+
+        @Test func `a plan for programs has the limits, and the first target that they would stop`() async throws {
+            defer { try? FileManager.default.removeItem(atPath: self.folder) }
+            let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+            let nodes = (1...3).map { "{ name: n\($0), host: 127.0.0.\($0), ssh: { host_key: \"\(key)\" } }" }
+            let configuration = """
+                cluster: { nodes: [\(nodes.joined(separator: ", "))] }
+                ssh: { user: nobody, identity_file: none }
+                services: { app: { start: ["true"] } }
+
+                """
+            let path = try Selfheal.write(configuration, "selfheal.yaml", in: self.folder)
+            let runbook = try Selfheal.write(
+                """
+                runbook: touch_all
+                targets: { all: { nodes: [n1, n2, n3] } }
+                steps:
+                  - id: begin
+                    run: { targets: all, service: app, do: start }
+                    timeout: 1m
+                """,
+                "touch_all.yaml",
+                in: self.folder
+            )
+            let plan = ["plan", runbook, "--config", path, "--format", "json"]
+            let free = try await Selfheal.run(plan)
+            #expect(try self.limits(of: free)["targets_per_run"] is NSNull, "\(free)")
+            #expect(try self.limits(of: free)["stops_at"] is NSNull, "\(free)")
+            let bound = try await Selfheal.run(plan + ["--set", "watch.touch.per_run=2"])
+            let limits = try self.limits(of: bound)
+            #expect(limits["targets_per_run"] as? Int == 2, "\(bound)")
+            let stop = try #require(limits["stops_at"] as? [String: Any])
+            #expect(stop["step"] as? String == "begin" && stop["target"] as? String == "n3", "\(bound)")
+        }
+
+        private func limits(of outcome: Selfheal.Outcome) throws -> [String: Any] {
+            let plan = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+            return try #require(plan?["limits"] as? [String: Any], "\(outcome)")
+        }
+
+        @Test func `who needs the store alone is not held up by a mistake elsewhere`() async throws {
+            let path = try self.write()
+            defer { try? FileManager.default.removeItem(atPath: self.folder) }
+            let people = ["--set", "people=[{ name: me, unix_user: \(NSUserName()) }]"]
+            let wrong = ["--config", path, "--set", "monitoring.intervall=5s"] + people
+            let freeze = try await Selfheal.run(["freeze", "--because", "the file is wrong"] + wrong)
+            #expect(freeze.status == 0, "\(freeze)")
+            #expect(freeze.complaint.contains("RB0102"), "\(freeze)")
+            #expect(freeze.complaint.contains("\(self.folder)/store"), "\(freeze)")
+            let runs = try await Selfheal.run(["runs"] + wrong)
+            #expect(runs.status == 0 && runs.description.contains("the file is wrong"), "\(runs)")
+            // Where the store is must be certain: neither a guess nor another one.
+            for lost in [["--set", "store.foldr=x"], ["--environment", "staging"]] {
+                let refused = try await Selfheal.run(["runs", "--config", path] + lost)
+                #expect(refused.status == 1, "\(refused)")
+            }
+            let unfreeze = try await Selfheal.run(["unfreeze"] + wrong)
+            #expect(unfreeze.status == 1, "what lets things go wants a whole configuration: \(unfreeze)")
+        }
+
         @Test func `a daemon takes up a change of any file, and keeps what it had when one is wrong`() async throws {
             let path = try self.write()
             defer { try? FileManager.default.removeItem(atPath: self.folder) }

@@ -173,6 +173,10 @@ final class Service: Sendable {
         }
     }
 
+    var lines: [LogEntry] {
+        self.journal.lines.withLock { $0 }
+    }
+
     /// Waits for an entry of this kind.
     func logs(_ event: String) async throws -> String {
         try await Self.wait("logs \(event)") {

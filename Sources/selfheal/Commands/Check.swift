@@ -32,6 +32,8 @@ struct Check: ParsableCommand {
     @Flag(help: "Treat warnings as errors.")
     var strict = false
 
+    @OptionGroup var layers: ConfigurationLayersOption
+
     @Flag(help: "Check again whenever a file changes.")
     var watch = false
 
@@ -42,7 +44,7 @@ struct Check: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = self.files.map { RunbookFile.loadToCheck($0) }
+        let loaded = self.files.map { RunbookFile.loadToCheck($0, self.layers) }
         let isFine = Self.report(loaded, self.format, strict: self.strict)
         guard self.watch else {
             // With everything still in memory: what ends need not be taken apart.
@@ -50,7 +52,7 @@ struct Check: ParsableCommand {
         }
         try FileWatch(self.files).forEachChange { changed in
             Terminal.say("")
-            _ = Self.report(changed.map { RunbookFile.loadToCheck($0) }, self.format, strict: self.strict)
+            _ = Self.report(changed.map { RunbookFile.loadToCheck($0, self.layers) }, self.format, strict: self.strict)
         }
     }
 

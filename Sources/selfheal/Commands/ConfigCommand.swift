@@ -34,7 +34,9 @@ struct ConfigCheck: ParsableCommand {
     var strict = false
 
     func run() throws {
-        let loaded = try self.files.loadFiles(leavingOutIncompleteChannels: true)
+        let loaded = ServiceFiles.withMaintenanceChecked(
+            try self.files.loadFiles(leavingOutIncompleteChannels: true)
+        )
         guard let file = loaded.files.first else {
             throw ExitCode.weFailed
         }

@@ -8,19 +8,28 @@ import SelfhealEngine
 
 /// What the commands share that say something to a run.
 enum OperatorWord {
-    static func send(_ request: OperatorRequest, _ option: ConfigurationOption) async throws {
-        try await self.send(option) { line throws(EngineError) in try await line.send(request) }
+    static func send(
+        _ request: OperatorRequest,
+        _ option: ConfigurationOption,
+        evenIfWrong isBrake: Bool = false
+    ) async throws {
+        try await self.send(option, isBrake) { line throws(EngineError) in try await line.send(request) }
     }
 
-    static func send(_ request: WatchRequest, _ option: ConfigurationOption) async throws {
-        try await self.send(option) { line throws(EngineError) in try await line.send(request) }
+    static func send(
+        _ request: WatchRequest,
+        _ option: ConfigurationOption,
+        evenIfWrong isBrake: Bool = false
+    ) async throws {
+        try await self.send(option, isBrake) { line throws(EngineError) in try await line.send(request) }
     }
 
     private static func send(
         _ option: ConfigurationOption,
+        _ isBrake: Bool,
         _ ask: (OperatorLine) async throws(EngineError) -> OperatorAnswer
     ) async throws {
-        let configuration = try option.load()
+        let configuration = try isBrake ? option.loadForStore() : option.load()
         do throws(EngineError) {
             let answer = try await ask(OperatorLine(configuration: configuration) { Terminal.say($0) })
             guard answer.isDone else {
@@ -113,7 +122,11 @@ struct Cancel: AsyncParsableCommand {
     @OptionGroup var configuration: ConfigurationOption
 
     func run() async throws {
-        try await OperatorWord.send(.cancel(run: self.run, because: self.because), self.configuration)
+        try await OperatorWord.send(
+            .cancel(run: self.run, because: self.because),
+            self.configuration,
+            evenIfWrong: true
+        )
     }
 }
 

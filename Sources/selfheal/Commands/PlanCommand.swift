@@ -43,7 +43,9 @@ struct PlanCommand: AsyncParsableCommand {
         )
         switch self.format {
         case .text: self.printText(fitting.preview, fitting.binding, configuration.watch.touch)
-        case .json: Terminal.output(fitting.preview.json(fitting.binding.plan).prettyText)
+        case .json:
+            let limits = self.limits(of: fitting.preview, fitting.binding, configuration.watch.touch)
+            Terminal.output(fitting.preview.json(fitting.binding.plan, limits).prettyText)
         }
     }
 
@@ -75,7 +77,9 @@ struct PlanCommand: AsyncParsableCommand {
         }
         Terminal.output("approvals: \(gates.isEmpty ? "none" : gates.joined(separator: "; "))")
         if let text = limits.text {
-            Terminal.output("limits: \(text)\(self.excess(of: preview, binding, limits))")
+            let excess = self.excess(of: preview, binding, limits)
+            let stop = excess.map { "; '\($0.step)' stops at \($0.node): \($0.reason)" } ?? ""
+            Terminal.output("limits: \(text)\(stop)")
         }
         let dominating = preview.dominating.map { ", most of it in '\($0)'" } ?? ""
         let why = plan.deadline.map { $0 < preview.worst ? " (\($0) is its deadline)" : "" } ?? ""
@@ -84,8 +88,30 @@ struct PlanCommand: AsyncParsableCommand {
 }
 
 extension PlanCommand {
+    private struct Excess {
+        let step: StepName
+        let node: NodeName
+        let reason: String
+    }
+
+    /// What no runbook can switch off, and the first target that it would stop; `null` where there is none.
+    private func limits(of preview: PlanPreview, _ binding: RunBinding, _ limits: TouchLimits) -> JSON {
+        let number = { (limit: Int?) in limit.map { JSON.int(Int64($0)) } ?? .null }
+        let excess = self.excess(of: preview, binding, limits).map { excess in
+            JSON.object([
+                JSONMember("step", .string(excess.step.text)), JSONMember("target", .string(excess.node.text)),
+                JSONMember("reason", .string(excess.reason)),
+            ])
+        }
+        return .object([
+            JSONMember("targets_per_run", number(limits.perRun)),
+            JSONMember("targets_per_failure_domain", number(limits.perDomain)),
+            JSONMember("stops_at", excess ?? .null),
+        ])
+    }
+
     /// What the limits would stop, as far as it can be told now: targets that are certain, in their order.
-    private func excess(of preview: PlanPreview, _ binding: RunBinding, _ limits: TouchLimits) -> String {
+    private func excess(of preview: PlanPreview, _ binding: RunBinding, _ limits: TouchLimits) -> Excess? {
         var touched: Set<NodeName> = []
         for step in preview.steps where step.state.action.acting?.effect.changesTheWorld ?? false {
             guard case .nodes(let nodes) = step.targets else {
@@ -93,12 +119,12 @@ extension PlanCommand {
             }
             for node in nodes where !touched.contains(node) {
                 if let reason = limits.refusal(of: node, after: touched, in: binding.inventory) {
-                    return "; '\(step.state.step)' stops at \(node): \(reason)"
+                    return Excess(step: step.state.step, node: node, reason: reason)
                 }
                 touched.insert(node)
             }
         }
-        return ""
+        return nil
     }
 }
 
@@ -230,7 +256,7 @@ extension CommandSpecification {
 }
 
 extension PlanPreview {
-    func json(_ plan: Plan) -> JSON {
+    func json(_ plan: Plan, _ limits: JSON) -> JSON {
         let steps = self.steps.map { step -> JSON in
             let commands = step.commands.map { command in
                 JSON.object([
@@ -262,7 +288,7 @@ extension PlanPreview {
             JSONMember("runbook", .string(plan.runbook)), JSONMember("digest", .string(plan.digest)),
             JSONMember("worst_ms", .int(self.longest.count)),
             JSONMember("dominating_step", self.dominating.map { .string($0.text) } ?? .null),
-            JSONMember("steps", .array(steps)),
+            JSONMember("limits", limits), JSONMember("steps", .array(steps)),
         ])
     }
 }

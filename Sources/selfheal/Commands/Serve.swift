@@ -41,6 +41,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let files = ServiceFiles(configuration: self.configuration, runbooks: self.files)
+        let firstState = files.firstState()
         let configuration = try files.loadConfiguration()
         let runbooks = try files.runbooks(of: configuration)
         let engine: Engine
@@ -62,7 +63,11 @@ struct Serve: AsyncParsableCommand {
                 observer: { ServiceObserver(run: $0, log: log) },
                 nextRun: { RunNaming.fresh() },
                 manager: manager,
-                source: WatchDaemon.Source(state: { files.state }, load: { try files.load() })
+                source: WatchDaemon.Source(
+                    loaded: firstState,
+                    state: { files.state },
+                    load: { try files.load() }
+                )
             )
         )
         self.sayWhatIsWatched(configuration, runbooks)
@@ -126,7 +131,7 @@ struct FreezeCommand: AsyncParsableCommand {
     @OptionGroup var configuration: ConfigurationOption
 
     func run() async throws {
-        try await OperatorWord.send(.freeze(because: self.because), self.configuration)
+        try await OperatorWord.send(.freeze(because: self.because), self.configuration, evenIfWrong: true)
     }
 }
 
@@ -152,6 +157,6 @@ struct Why: AsyncParsableCommand {
     @OptionGroup var configuration: ConfigurationOption
 
     func run() async throws {
-        try await OperatorWord.send(.why(runbook: self.runbook), self.configuration)
+        try await OperatorWord.send(.why(runbook: self.runbook), self.configuration, evenIfWrong: true)
     }
 }

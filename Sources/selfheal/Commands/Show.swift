@@ -30,7 +30,7 @@ struct Runs: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try self.configuration.loadForReading()
+        let configuration = try self.configuration.loadForStore()
         let store = try JournalReader.open(configuration)
         let standing = StoreStanding(configuration: configuration)
         let isDriven = standing.engine != nil
@@ -76,7 +76,7 @@ struct Show: AsyncParsableCommand {
     var format = OutputFormat.text
 
     func run() async throws {
-        let configuration = try self.configuration.loadForReading()
+        let configuration = try self.configuration.loadForStore()
         let store = try JournalReader.open(configuration)
         let summary = try await store.reporting { store -> RunSummary? in
             if let prefix = self.run {

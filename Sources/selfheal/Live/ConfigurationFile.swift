@@ -8,16 +8,8 @@ import RunbookSource
 import RunbookYAML
 import SelfhealConfiguration
 
-/// `--config`, for every command that needs the cluster.
-struct ConfigurationOption: ParsableArguments {
-    static let defaultPath = "selfheal.yaml"
-
-    @Option(
-        name: .customLong("config"),
-        help: "The configuration's file; SELFHEAL_CONFIG names it too. (default: \(ConfigurationOption.defaultPath))"
-    )
-    var path: String?
-
+/// What lies upon a configuration's files.
+struct ConfigurationLayersOption: ParsableArguments {
     @Option(
         name: .customLong("environment"),
         help:
@@ -30,6 +22,27 @@ struct ConfigurationOption: ParsableArguments {
         help: "A value above all files, such as monitoring.interval=5s; may be repeated."
     )
     var settings: [String] = []
+
+    /// This process's environment and the files of this machine, with what lies upon them.
+    var sources: ConfigurationSources {
+        var sources = ConfigurationSources.here
+        sources.overlay = self.overlay ?? Environment["SELFHEAL_ENVIRONMENT"].flatMap { $0.isEmpty ? nil : $0 }
+        sources.settings = self.settings
+        return sources
+    }
+}
+
+/// `--config`, for every command that needs the cluster.
+struct ConfigurationOption: ParsableArguments {
+    static let defaultPath = "selfheal.yaml"
+
+    @Option(
+        name: .customLong("config"),
+        help: "The configuration's file; SELFHEAL_CONFIG names it too. (default: \(ConfigurationOption.defaultPath))"
+    )
+    var path: String?
+
+    @OptionGroup var layers: ConfigurationLayersOption
 
     /// Whether somebody named a file, rather than that one is looked for here.
     var isNamed: Bool {
@@ -50,6 +63,19 @@ struct ConfigurationOption: ParsableArguments {
         try self.loadWithIncompleteChannels().configuration
     }
 
+    /// The configuration for who needs the store alone: what is wrong elsewhere is said, and is no hindrance.
+    ///
+    /// An emergency brake must work with a misspelt key in the file.
+    func loadForStore() throws -> SelfhealConfiguration {
+        let loaded = try self.loadFiles(leavingOutIncompleteChannels: true)
+        guard loaded.configuration == nil, let partial = loaded.partial else {
+            return try self.report(loaded).configuration
+        }
+        Terminal.say(DiagnosticRenderer(files: loaded.files).render(loaded.diagnostics))
+        Terminal.say("the configuration is wrong; here only the store is needed, which is \(partial.storeFolder)")
+        return partial
+    }
+
     func loadWithIncompleteChannels() throws -> (
         configuration: SelfhealConfiguration, incomplete: [IncompleteChannel]
     ) {
@@ -60,12 +86,9 @@ struct ConfigurationOption: ParsableArguments {
     func loadFiles(leavingOutIncompleteChannels: Bool = false) throws -> LoadedConfiguration {
         switch TextFile.read(self.resolvedPath) {
         case .success(let bytes):
-            var sources = ConfigurationSources.here
-            sources.overlay = self.overlay ?? Environment["SELFHEAL_ENVIRONMENT"].flatMap { $0.isEmpty ? nil : $0 }
-            sources.settings = self.settings
             return SelfhealConfiguration.load(
                 YAMLDocument.parse(path: self.resolvedPath, bytes: bytes, features: .configuration),
-                from: sources,
+                from: self.layers.sources,
                 baseFolder: TextFile.folder(of: self.resolvedPath),
                 leavingOutIncompleteChannels: leavingOutIncompleteChannels
             )

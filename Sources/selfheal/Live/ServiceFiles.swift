@@ -18,6 +18,8 @@ final class ServiceFiles: Sendable {
         var configuration: [String]
         var runbooks: [String] = []
         var requests = 0
+        /// Whether something is watched already, which goes on if a change is wrong.
+        var isWatching = false
     }
 
     private let configuration: ConfigurationOption
@@ -28,6 +30,23 @@ final class ServiceFiles: Sendable {
         self.configuration = configuration
         self.runbooks = runbooks
         self.found = Mutex(Found(configuration: [configuration.resolvedPath]))
+    }
+
+    /// Finds out which files there are to wait for, and how they are before any of them is read for good: what is changed while they are read is
+    /// then noticed, and read again.
+    ///
+    /// A pipe can be read only once, and nobody changes it.
+    func firstState() -> String {
+        var status = stat()
+        if stat(self.configuration.resolvedPath, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            let loaded = try? self.configuration.loadFiles(leavingOutIncompleteChannels: true)
+        {
+            self.found.withLock { found in
+                found.configuration = loaded.sought
+                found.runbooks = (loaded.configuration?.watchedRunbooks.map(\.value) ?? []) + self.runbooks
+            }
+        }
+        return self.state
     }
 
     /// Somebody wants everything read again.
@@ -90,9 +109,12 @@ final class ServiceFiles: Sendable {
             isWrong = true
         }
         guard !isWrong else {
-            Terminal.say("nothing is watched until that is mended")
+            if !self.found.withLock({ $0.isWatching }) {
+                Terminal.say("nothing is watched until that is mended")
+            }
             throw ExitCode.askedWrongly
         }
+        self.found.withLock { $0.isWatching = true }
         return loaded
     }
 
@@ -105,6 +127,28 @@ final class ServiceFiles: Sendable {
                 "'watch: { maintenance: … }': \($0)"
             }
         }
+    }
+
+    /// With what windows name that is not there, as far as this machine and the files of the runbooks tell.
+    ///
+    /// A runbook that cannot be read is complained about by whoever checks it, and may be the one that a window names.
+    static func withMaintenanceChecked(_ loaded: LoadedConfiguration) -> LoadedConfiguration {
+        var loaded = loaded
+        for zone in loaded.windowNames.zones where !SystemZones.knows(zone.value) {
+            loaded.diagnostics.append(.unknownWindowZone(zone.value, at: zone.span))
+        }
+        if let configuration = loaded.configuration, !loaded.windowNames.runbooks.isEmpty {
+            let plans = configuration.watchedRunbooks.map { RunbookFile.load($0.value).plan }
+            let names = plans.compactMap { $0?.runbook }.sorted()
+            for runbook in loaded.windowNames.runbooks where !names.contains(runbook.value) && !plans.contains(nil) {
+                loaded.diagnostics.append(.unwatchedWindowRunbook(runbook.value, known: names, at: runbook.span))
+            }
+        }
+        loaded.diagnostics = loaded.diagnostics.inSourceOrder()
+        if loaded.diagnostics.hasErrors {
+            loaded.configuration = nil
+        }
+        return loaded
     }
 
     private struct Refusal: Error {
