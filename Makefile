@@ -5,11 +5,12 @@
 # make bench           figures beside a bare baseline in the same run
 # make bench-watch     looks at 1,000 to 10,000 nodes beside a bare loop, and the daemon at rest with 1,000
 # make bench-fleet     commands over SSH on 20, 200 and 1,000 hosts, beside other clients; PEERS=FOLDER names their programs
+# make bench-prover    the search of `selfheal verify` beside spin and C, every shipped runbook proved, simulated hours a second
 # make torture         kills the engine 200 times while it heals, puts hosts in every trouble, sends 100,000 odd parameters through each
 #                      shell, and ends the engine before every job of every runbook in virtual time; goes on where it was stopped
 # make fuzz            drives parser, checker and CEL with libFuzzer for ten minutes; SECONDS=60 for another time
 # make hostile         measures a release build on files that nobody would write on purpose
-.PHONY: demo incidents test check build release bench bench-watch bench-fleet torture fuzz hostile format clean
+.PHONY: demo incidents test check build release bench bench-watch bench-fleet bench-prover torture fuzz hostile format clean
 
 SWIFT ?= swift
 CASE ?= quorum
@@ -48,6 +49,12 @@ bench-fleet: packages-test
 		$(SWIFT) build --configuration release --static-swift-stdlib --scratch-path .build-release --product $$product || exit; \
 	done
 	scripts/bench-fleet $(if $(PEERS),--peers $(PEERS))
+
+bench-prover: packages-test
+	for product in CheckerBenchmark RehearsalBenchmark selfheal; do \
+		$(SWIFT) build --configuration release --static-swift-stdlib --scratch-path .build-release --product $$product || exit; \
+	done
+	scripts/bench-prover
 
 torture: packages-test
 	$(SWIFT) build --build-tests

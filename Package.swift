@@ -231,10 +231,10 @@ let package = Package(
             path: "Benchmarks/AuthoringBenchmark",
             swiftSettings: strict
         ),
-        // The verifier's store and queue on a protocol that other model checkers have too.
+        // The verifier's store and queue on a protocol that other model checkers have too, and whole proofs on one core.
         .executableTarget(
             name: "CheckerBenchmark",
-            dependencies: ["RunVerifier"],
+            dependencies: ["RunVocabulary", "RunPlan", "RunbookCompiler", "RunVerifier"],
             path: "Benchmarks/CheckerBenchmark",
             swiftSettings: strict
         ),
