@@ -84,7 +84,7 @@ import Testing
             ("monitoring", "monitoring: { ? }"),
             ("monitor", "monitoring: { monitors: [{ ?, tcp: { port: 1 } }] }"),
             ("tcp", "monitoring: { monitors: [{ tcp: { ?, port: 1 } }] }"),
-            ("http", "monitoring: { monitors: [{ http: { ?, port: 1 } }] }"),
+            ("http_probe", "monitoring: { monitors: [{ http: { ?, port: 1 } }] }"),
             ("tls", "monitoring: { monitors: [{ tls: { ?, port: 1 } }] }"),
             ("zookeeper", "monitoring: { monitors: [{ zookeeper: { ? }, roles: [none] }] }"),
             ("kafka", "monitoring: { monitors: [{ kafka: { ? }, roles: [none] }] }"),

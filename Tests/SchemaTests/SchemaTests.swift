@@ -139,7 +139,11 @@ import Testing
         let inConfigurations = try Schema("selfheal").root.objects.compactMap { $0["enum"]?.arrayValue }
         #expect(
             Set(inConfigurations.map { $0.compactMap(\.stringValue) })
-                == [words(Channel.Mail.Encryption.self), ["systemctl"], words(BecomeMethod.self)]
+                == [
+                    words(Channel.Mail.Encryption.self), ["systemctl"], words(BecomeMethod.self),
+                    words(ZooKeeperQuestion.self), words(KafkaQuestion.self), words(DNSAddressType.self),
+                    ["socket", "zookeeper", "kafka", "tls", "http", "jmx", "kubernetes"],
+                ]
         )
     }
 }
