@@ -50,7 +50,7 @@ enum WatchBenchmark {
         }
         let folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let engine = try Engine.open(try self.configuration(folder, count: count, port: port, width: width))
-        let looker = try Looker(count: count, width: width)
+        let looker = try Looker(width: width)
         let daemon = WatchDaemon(
             engine: engine,
             runbooks: [],
@@ -137,18 +137,16 @@ enum WatchBenchmark {
 /// Asks each node once; a node whose turn comes again waits until the measurement is over.
 private final class Looker: ProbeRunner {
     private struct State {
-        var asked = 0
+        var asked: Set<NodeName> = []
         var good = 0
         var isOver = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     private let prober: SocketProber
-    private let count: Int
     private let state = Mutex(State())
 
-    init(count: Int, width: Int) throws {
-        self.count = count
+    init(width: Int) throws {
         self.prober = try SocketProber(limits: SocketProber.Limits(sockets: width))
     }
 
@@ -176,10 +174,7 @@ private final class Looker: ProbeRunner {
         else {
             return []
         }
-        let isFirst = self.state.withLock { state in
-            state.asked += 1
-            return state.asked <= self.count
-        }
+        let isFirst = self.state.withLock { $0.asked.insert(name).inserted }
         guard isFirst else {
             await self.waitForTheEnd()
             return []
