@@ -38,7 +38,7 @@ import Testing
             var parser = ReceiptAnswerParser(nonce: Self.nonce)
             var shown: [ReceiptAnswerParser.Stream: [UInt8]] = [:]
             for start in stride(from: 0, to: Self.whole.count, by: size) {
-                for event in parser.consume(Self.whole[start..<min(start + size, Self.whole.count)]) {
+                for event in parser.consume(Array(Self.whole[start..<min(start + size, Self.whole.count)])) {
                     if case .output(let stream, let bytes) = event {
                         shown[stream, default: []] += bytes
                     }
