@@ -51,7 +51,7 @@ import Testing
         var effects = machine.handle(.began(at: Instant(milliseconds: 0)))
         var seen: Set<NodeName> = []
         for turn in 1...40 {
-            let looks = effects.compactMap { effect in if case .look(let node) = effect { node } else { nil } }
+            let looks = effects.compactMap { effect in if case .look(let node, _) = effect { node } else { nil } }
             seen.formUnion(looks)
             // Each look takes five seconds, and all of them together have ten.
             let reports = looks.map { ProbeReport(target: $0, facts: Self.up) }
