@@ -4,6 +4,7 @@
 import RunPlan
 import RunbookSource
 import SelfhealConfiguration
+import TestSupport
 import Testing
 
 /// What runbooks read of their site.
