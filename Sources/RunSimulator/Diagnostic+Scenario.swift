@@ -148,6 +148,16 @@ extension Diagnostic {
         )
     }
 
+    static func scenarioIdleWatch(at span: SourceSpan) -> Self {
+        Self(
+            code: Code(702),
+            severity: .warning,
+            message: "'start' says when the run starts, so the watch starts nothing",
+            span: span,
+            help: "leave 'start' out, so that a trigger starts the run within the guard rails, or leave 'watch' out"
+        )
+    }
+
     static func scenarioAnswer(_ found: [String], at span: SourceSpan) -> Self {
         Self(
             code: Code(617),

@@ -56,6 +56,18 @@ package struct EventQueue<Event: Sendable>: Sendable {
         return (first.moment, first.event)
     }
 
+    /// What is left keeps its order.
+    package mutating func removeAll(where isGone: (Event) -> Bool) {
+        self.heap.removeAll { isGone($0.event) }
+        // A sorted array is a heap.
+        self.heap.sort { $0.isBefore($1) }
+    }
+
+    /// The moment of the first event that is `wanted`.
+    package func nextMoment(where wanted: (Event) -> Bool) -> Instant? {
+        self.heap.filter { wanted($0.event) }.map(\.moment).min()
+    }
+
     private mutating func sink() {
         var parent = 0
         while true {

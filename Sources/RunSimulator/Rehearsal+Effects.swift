@@ -23,7 +23,7 @@ extension Rehearsal {
             // A run that succeeded may still remember why it once took a turn; that is no reason for its success.
             let why = reason.isEmpty || outcome == .succeeded ? "" : ": \(reason)"
             self.note(.end, outcome.rawValue + why)
-            self.finish(.ended(outcome, reason: reason))
+            self.endRun(.ended(outcome, reason: reason))
         }
     }
 

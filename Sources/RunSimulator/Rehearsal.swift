@@ -13,13 +13,17 @@ package import RunbookSource
 /// bracketed by `began` and `ended`, and `clockReached` comes when the machine asked for it. Only the world is pretended, and time
 /// jumps from one event to the next. The same plan, scenario and seed give the same result, byte for byte.
 ///
-/// What a live engine does around a run is not rehearsed: the first gate of `autonomy: approve`, cool-down, limits and locks.
+/// What a live engine does around a run is rehearsed where the scenario has a `watch`: then the ``WatchMachine`` of the daemon starts the run, within its
+/// guard rails, and people are asked first where a live engine asks them. Without one the runbook is rehearsed alone. Locks are not rehearsed.
 package struct Rehearsal: Sendable {
     /// What comes to the driver, besides what the world does by itself and what the machine's clock asks for.
     enum Happening: Sendable {
         case fault(Scenario.Fault)
         case start
         case monitorRound
+        /// The watch wants to be woken; an alarm that was set anew is not meant any more.
+        case watchWakes(Instant)
+        case watchEnds(afterRun: Int)
         case monitored(NodeName, silent: Bool)
         case looked(RequestID, NodeName)
         case silence(RequestID, NodeName)
@@ -47,6 +51,11 @@ package struct Rehearsal: Sendable {
     var watches: [TriggerWatch] = []
     var lastFinding: TriggerWatch.Finding?
     var monitor: HealthModel
+    /// The daemon's watch, where the scenario has one.
+    var watch: RehearsedWatch?
+    /// Whether rounds of the monitors that would show nothing new are passed over.
+    var skipsQuietTime = true
+    var quiet = QuietTime()
     var looks: [RequestID: Look] = [:]
     var acts: [EffectID: ActUnderWay] = [:]
     var gates: [StepKey: Gate] = [:]
@@ -90,7 +99,8 @@ package struct Rehearsal: Sendable {
 
     /// Rehearses one run.
     ///
-    /// What is `given` are parameters by name, as text; they override those of the scenario. What it cost is counted if asked for.
+    /// What is `given` are parameters by name, as text; they override those of the scenario. What it cost is counted if asked for. Time in which the
+    /// monitors see what they saw before is passed over, which changes nothing but how long a rehearsal takes.
     ///
     /// - Returns: what happened, and what kept the rehearsal from being one; no result when the parameters do not fit.
     package static func run(
@@ -98,7 +108,8 @@ package struct Rehearsal: Sendable {
         in scenario: Scenario,
         seed: UInt64,
         given: [String: String] = [:],
-        countsToll: Bool = false
+        countsToll: Bool = false,
+        skipsQuietTime: Bool = true
     ) -> (result: RehearsalResult?, diagnostics: [Diagnostic]) {
         var (parameters, diagnostics) = RehearsalParameters.resolve(plan, scenario, given: given)
         guard let parameters else {
@@ -110,6 +121,7 @@ package struct Rehearsal: Sendable {
         var rehearsal = Rehearsal(plan: plan, scenario: scenario, seed: seed, parameters: parameters)
         diagnostics += rehearsal.emptySelections() + rehearsal.unaskedAnswers() + rehearsal.strayMishaps()
         rehearsal.toll = countsToll ? Toll() : nil
+        rehearsal.skipsQuietTime = skipsQuietTime
         rehearsal.walk()
         rehearsal.toll?.rest(rehearsal.world)
         diagnostics += rehearsal.problem.map { [$0] } ?? []
@@ -143,6 +155,7 @@ package struct Rehearsal: Sendable {
     private mutating func step() {
         if let moment = self.world.nextMoment, moment <= self.now {
             self.world.advance(to: self.now)
+            self.quiet.isDisturbed()
             self.recordWorld()
         } else if let moment = self.queue.nextMoment, moment <= self.now, let due = self.queue.take() {
             self.world.advance(to: self.now)
@@ -162,6 +175,9 @@ package struct Rehearsal: Sendable {
         }
         switch self.scenario.start {
         case .at(let moment): self.queue.add(.start, at: Instant(milliseconds: moment.count))
+        case .onTrigger where self.scenario.watch != nil:
+            self.beginWatch()
+            return
         case .onTrigger:
             self.watches = self.plan.triggers.map { trigger in
                 TriggerWatch(
@@ -181,8 +197,11 @@ package struct Rehearsal: Sendable {
         case .fault(let fault):
             self.note(.fault, fault.text)
             self.world.strike(fault.kind, fault.nodes)
-        case .start: self.start(because: "the scenario starts \(self.plan.runbook)")
+            self.quiet.isDisturbed()
+        case .start: self.startAlone(because: "the scenario starts \(self.plan.runbook)")
         case .monitorRound: self.beginMonitorRound()
+        case .watchWakes(let alarm): self.wakeWatch(alarm)
+        case .watchEnds(let run): self.endWatch(afterRun: run)
         case .monitored(let node, let isSilent): self.finishMonitoring(node, isSilent: isSilent)
         case .looked(let request, let node): self.look(request, at: node)
         case .silence(let request, let node): self.report(request, node, PretendProcess.silence)
@@ -196,19 +215,23 @@ package struct Rehearsal: Sendable {
         }
     }
 
-    mutating func start(because reason: String) {
+    mutating func startAlone(because reason: String) {
         guard self.machine == nil else {
             return
         }
         self.note(.trigger, reason)
         self.watches = []
-        self.startedAt = self.now
+        self.start("rehearsal", of: self.plan, self.parameters)
+    }
+
+    mutating func start(_ run: RunID, of plan: Plan, _ parameters: [String: Fact]) {
+        self.startedAt = self.startedAt ?? self.now
         self.machine = RunMachine(
             binding: RunBinding(
-                run: "rehearsal",
-                plan: self.plan,
-                parameters: self.parameters,
-                inventory: self.world.inventory.pretendingClusters(of: self.plan),
+                run: run,
+                plan: plan,
+                parameters: parameters,
+                inventory: self.world.inventory.pretendingClusters(of: plan),
                 requestedBy: "selfheal"
             )
         )
@@ -228,6 +251,7 @@ package struct Rehearsal: Sendable {
             for effect in effects {
                 self.perform(effect)
             }
+            self.tellWatchOfRun()
         } catch {
             preconditionFailure("a rehearsal starts a run once and first: \(error.message)")
         }
@@ -269,7 +293,7 @@ package struct Rehearsal: Sendable {
             path: self.path,
             moments: self.moments,
             startedAt: self.startedAt,
-            endedAt: self.now,
+            endedAt: self.watch?.lastEnd?.at ?? self.now,
             toll: self.toll
         )
     }
@@ -278,7 +302,9 @@ package struct Rehearsal: Sendable {
 
     private mutating func giveUp(_ isRunaway: Bool) {
         self.isRunaway = isRunaway
-        if let machine = self.machine {
+        if let last = self.watch?.lastEnd {
+            self.finish(last.ending)
+        } else if let machine = self.machine {
             self.finish(.unfinished(waitsFor: self.waits(of: machine)))
         } else if case .at = self.scenario.start {
             self.finish(.notStarted(reason: "the scenario ends before it starts the run"))
@@ -289,7 +315,10 @@ package struct Rehearsal: Sendable {
 
     /// Why no trigger fired, by its last word.
     private var quietReason: String {
-        switch self.lastFinding {
+        if let decision = self.watch?.machine.decision(on: self.plan.runbook), decision.kind != .quiet {
+            return decision.reason
+        }
+        return switch self.lastFinding {
         case .unknown(let reason): "the trigger's condition cannot be told: \(reason)"
         case .holding(let since, let until):
             "the trigger's condition holds since T+\(since.sinceStart) and would fire at T+\(until.sinceStart)"
@@ -314,7 +343,7 @@ package struct Rehearsal: Sendable {
             return .rehearsalRunsAway(self.plan.runbook, events: Self.eventLimit, at: span)
         case .unfinished(let waits):
             return .rehearsalDoesNotEnd(self.plan.runbook, after: self.scenario.until, waitsFor: waits, at: span)
-        case .notStarted(let reason) where self.plan.autonomy != .observe:
+        case .notStarted(let reason) where self.plan.autonomy != .observe && self.watch?.isHeldBack != true:
             return .triggerDidNotFire(self.plan.runbook, within: self.scenario.until, why: reason, at: span)
         case .notStarted, .ended, nil: return nil
         }
@@ -331,39 +360,6 @@ package struct Rehearsal: Sendable {
         return self.scenario.mishaps.compactMap(\.step).filter { !names.contains($0.value) }.map { step in
             .mishapOfNoStep(step.value, self.plan.runbook, at: step.span, known: names)
         }
-    }
-
-    private func emptySelections() -> [Diagnostic] {
-        self.plan.selections.compactMap { selection in
-            guard let role = selection.role, !self.world.inventory.nodes.contains(where: { $0.roles.contains(role) }),
-                !self.plan.reckonsWithNone(of: selection.name)
-            else {
-                return nil
-            }
-            return .selectionWithoutNodes(selection.name, self.plan.runbook, at: self.scenario.span)
-        }
-    }
-}
-
-extension Plan {
-    /// Whether a condition of the runbook asks if the selection is empty, so that an empty one is no surprise to it.
-    fileprivate func reckonsWithNone(of selection: String) -> Bool {
-        let conditions = self.states.flatMap { _, state -> [Expression] in
-            guard case .choose(let action) = state.action else {
-                return [state.when, state.require].compactMap { $0 }
-            }
-            return action.branches.map(\.when)
-        }
-        return conditions.contains { condition in
-            condition.text.contains("size(\(selection)) == 0") || condition.text.contains("size(\(selection)) > 0")
-        }
-    }
-}
-
-extension Scenario.Monitors {
-    /// Three rounds without an answer, and what was seen before says nothing any more.
-    var staleAfter: Milliseconds {
-        self.every * 3 + self.timeout
     }
 }
 

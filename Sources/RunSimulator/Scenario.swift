@@ -1,6 +1,8 @@
 // Selfheal
 // SPDX-License-Identifier: Apache-2.0
 
+package import ClusterWatch
+package import RunPlan
 package import RunVocabulary
 package import RunbookSource
 
@@ -20,6 +22,8 @@ package struct Scenario: Hashable, Sendable {
     /// In the order of their moments.
     package var answers: [Answer] = []
     package var monitors = Monitors()
+    /// The guard rails of the daemon that starts the runbook; nothing rehearses the runbook alone.
+    package var watch: Watch?
     package var start = Start.onTrigger
     package var parameters: [Parameter] = []
     /// When the rehearsal is given up.
@@ -242,5 +246,43 @@ extension Scenario {
         package var upAfter = 1
 
         package init() {}
+    }
+}
+
+// MARK: The watch
+
+extension Scenario {
+    /// What a live engine keeps to before it starts a runbook by itself.
+    package struct Watch: Hashable, Sendable {
+        package var askFrom: [Approver] = []
+        package var askFor: Milliseconds
+        package var cooldown: Milliseconds
+        package var concurrentRuns: Int
+        package var panicThreshold: Int
+        /// How long the watch goes on when a run has ended, to see what it starts next.
+        package var afterwards = Milliseconds.zero
+
+        /// As the daemon has it.
+        package init(_ settings: WatchSettings = WatchSettings()) {
+            self.askFor = settings.askFor
+            self.cooldown = settings.cooldown
+            self.concurrentRuns = settings.concurrentRuns
+            self.panicThreshold = settings.panicThreshold
+        }
+    }
+
+    /// What the machine of the watch is given.
+    func watchSettings(_ watch: Watch) -> WatchSettings {
+        var settings = WatchSettings()
+        settings.every = self.monitors.every
+        settings.timeout = self.monitors.timeout
+        settings.downAfter = self.monitors.downAfter
+        settings.upAfter = self.monitors.upAfter
+        settings.askFrom = watch.askFrom
+        settings.askFor = watch.askFor
+        settings.cooldown = watch.cooldown
+        settings.concurrentRuns = watch.concurrentRuns
+        settings.panicThreshold = watch.panicThreshold
+        return settings
     }
 }

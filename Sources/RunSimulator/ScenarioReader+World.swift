@@ -11,6 +11,9 @@ extension ScenarioReader {
     func checkWorld(_ scenario: Scenario, _ root: YAMLNode) {
         self.checkMembers(scenario.cluster, root["cluster"])
         self.checkTimeline(scenario, root["timeline"])
+        if case .at = scenario.start, let watch = root.pair("watch") {
+            self.mistakes.report(.scenarioIdleWatch(at: watch.key.span))
+        }
     }
 
     private func checkMembers(_ cluster: Scenario.Cluster, _ node: YAMLNode?) {

@@ -82,6 +82,7 @@ package struct ScenarioReader {
         scenario.mishaps = fields.elements("commands").compactMap { self.mishap($0, nodes) }
         scenario.answers = self.answers(fields.elements("answers"), nodes)
         scenario.monitors = fields.take("monitors").map(self.monitors) ?? scenario.monitors
+        scenario.watch = fields.take("watch").flatMap(self.watch)
         scenario.start = fields.take("start").flatMap(self.start) ?? scenario.start
         scenario.parameters = fields.named("parameters").compactMap { pair in
             fields.text(of: pair.value, pair.key.text).map {

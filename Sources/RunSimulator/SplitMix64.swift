@@ -22,6 +22,11 @@ package struct SplitMix64: Hashable, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
+    /// As if ``next()`` had been called so often.
+    package mutating func skip(_ count: UInt64) {
+        self.state &+= count &* 0x9e37_79b9_7f4a_7c15
+    }
+
     /// A number below `bound`; the bias of at most one in 2⁶⁴ / `bound` does not matter here.
     package mutating func number(below bound: UInt64) -> UInt64 {
         precondition(bound > 0, "callers draw from at least one number")

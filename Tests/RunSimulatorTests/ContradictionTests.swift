@@ -71,4 +71,14 @@ import Testing
             self.messages(text) == ["RB0701 3: this would happen at 11m, and the rehearsal is given up at 10m"]
         )
     }
+
+    @Test func `a watch beside a moment to start at is said to start nothing`() {
+        let text = """
+            scenario: by_hand
+            cluster: { brokers: 3 }
+            watch: {}
+            start: { at: 1m }
+            """
+        #expect(self.messages(text) == ["RB0702 3: 'start' says when the run starts, so the watch starts nothing"])
+    }
 }

@@ -62,6 +62,12 @@ import Testing
           - { dns: x, from: 9m, addresses: 192.0.2.1 }
           - { jmx: x, from: 9m, text: y }
         monitors: { every: 10s, timeout: 2s, down_after: 3, up_after: 2 }
+        watch:
+          ask: { from: [role:sre, person:ada], timeout: 7m }
+          cooldown: 4m
+          concurrent_runs: 3
+          panic_threshold: 60
+          afterwards: 8m
         start: { at: 30s }
         parameters: { settle_time: 5s, depth: 3 }
         until: 1h
@@ -110,6 +116,10 @@ import Testing
         #expect(scenario.cluster.hosts.map(\.service) == ["watchdog"])
         #expect(scenario.cluster.hosts.map(\.process) == [.down])
         #expect(scenario.monitors.every == .seconds(10) && scenario.monitors.downAfter == 3)
+        let watch = try #require(scenario.watch)
+        #expect(watch.askFrom == [.role("sre"), .person("ada")] && watch.askFor == .minutes(7))
+        #expect(watch.cooldown == .minutes(4) && watch.concurrentRuns == 3 && watch.panicThreshold == 60)
+        #expect(watch.afterwards == .minutes(8))
         #expect(scenario.start == .at(.seconds(30)))
         #expect(scenario.parameters.map(\.text) == ["5s", "3"])
         #expect(scenario.until == .minutes(60))
@@ -215,7 +225,7 @@ import Testing
 
     // Goal: a page shows the mistake that it explains, and its fix is one.
     // Method: read the first example of every page about scenarios, then the one behind the fix.
-    @Test(arguments: Array(600...618) + [630])
+    @Test(arguments: Array(600...618) + [630, 700, 701, 702])
     func `every page's example gives its diagnostic, and its fix gives none`(number: Int) throws {
         let code = Diagnostic.Code(UInt16(number))
         let url = Rehearsing.repository.appending(path: "docs/diagnostics/\(code).md")
