@@ -14,35 +14,45 @@ import Glibc
 
 /// Says how fast the simulator is, one JSON line for each question.
 ///
-/// - `hours RUNBOOK HOURS`: simulated hours per second of six nodes that are looked at every 10 s, while nothing happens;
+/// - `hours RUNBOOK HOURS`: simulated hours per second of six nodes that are looked at every 10 s while nothing happens, every look driven;
+/// - `quiet RUNBOOK HOURS`: the same with the looks passed over that show nothing new;
+/// - `watch RUNBOOK HOURS`: the same under the daemon's watch, every look driven;
 /// - `runs RUNBOOK SCENARIO COUNT`: rehearsals per second, each with a seed of its own;
 /// - `same RUNBOOK SCENARIO COUNT`: as many rehearsals with one seed, and how many different results there are.
 @main enum RehearsalBenchmark {
     static func main() {
         let words = Array(CommandLine.arguments.dropFirst())
         guard let last = words.last, let count = UInt64(last), count > 0 else {
-            self.leave("usage: RehearsalBenchmark hours RUNBOOK HOURS | runs|same RUNBOOK SCENARIO COUNT")
+            self.leave(self.usage)
         }
         switch (words.first, words.count) {
-        case ("hours", 3): self.hours(self.plan(words[1]), count)
+        case ("hours", 3): self.hours(self.plan(words[1]), count, skipsQuietTime: false)
+        case ("quiet", 3): self.hours(self.plan(words[1]), count, skipsQuietTime: true)
+        case ("watch", 3): self.hours(self.plan(words[1]), count, skipsQuietTime: false, watch: "watch: {}")
         case ("runs", 4): self.runs(self.plan(words[1]), self.scenario(self.read(words[2])), count)
         case ("same", 4): self.same(self.plan(words[1]), self.scenario(self.read(words[2])), count)
-        default: self.leave("usage: RehearsalBenchmark hours RUNBOOK HOURS | runs|same RUNBOOK SCENARIO COUNT")
+        default: self.leave(self.usage)
         }
     }
 
-    private static func hours(_ plan: Plan, _ hours: UInt64) {
+    private static let usage =
+        "usage: RehearsalBenchmark hours|quiet|watch RUNBOOK HOURS | runs|same RUNBOOK SCENARIO COUNT"
+
+    private static func hours(_ plan: Plan, _ hours: UInt64, skipsQuietTime: Bool, watch: String = "") {
         let scenario = self.scenario(
             """
             scenario: quiet
             cluster: { zookeeper: 3, brokers: 3 }
             monitors: { every: 10s, timeout: 3s }
             until: \(hours)h
+            \(watch)
             """
         )
         let seconds = self.measure {
-            guard let result = Rehearsal.run(plan, in: scenario, seed: 1).result, result.outcome == nil else {
-                self.leave("the runbook started although nothing happened")
+            guard let result = Rehearsal.run(plan, in: scenario, seed: 1, skipsQuietTime: skipsQuietTime).result,
+                result.outcome == nil, result.endedAt.milliseconds == Int64(hours) * 3_600_000
+            else {
+                self.leave("the runbook started although nothing happened, or these are too many hours")
             }
         }
         print("{\"hours\": \(hours), \"s\": \(seconds), \"hours_s\": \(Double(hours) / seconds)}")
