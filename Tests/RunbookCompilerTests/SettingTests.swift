@@ -43,7 +43,7 @@ import Testing
 
     @Test(arguments: [
         ("pause: settings.settle_time", "pause: settings.❶setle_time❶", 304),
-        ("settings.most > 2", "settings.most > 'two'", 306),
+        ("settings.most > 2", "settings.most > 'two'", 307),
         ("pause: settings.settle_time", "pause: ❶settings.most❶", 307),
         ("default: 2m", "default: ❶soon❶", 210), ("default: 3", "default: ❶three❶", 210),
         ("values: [fast, careful], default: careful", "values: [fast, careful], default: ❶slow❶", 210),

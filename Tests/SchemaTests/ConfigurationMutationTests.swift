@@ -24,8 +24,8 @@ import Testing
 
     private static let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFRqW9YdB9hPUfqxOVSOziMOMuQLsgmfbRcvHLZ6olkt zk2"
 
+    /// But `environment`, which names a further file.
     static let everySection = """
-        environment: lab
         clusters: { mirror: { name: kafka-mirror, id: abc, datacenter: west } }
         settings: { settle_time: 2m, most: 3, careful: true }
         cluster:

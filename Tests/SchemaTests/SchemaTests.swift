@@ -133,6 +133,8 @@ import Testing
             words(RepeatPolicy.self), ["all", "any"], words(ApproveAction.Silence.self), words(Retry.Backoff.self),
             words(BecomeMethod.self), words(ApprovalAnswer.self), words(NodeBeginning.self),
             words(DNSAddressType.self), words(AlertSyntax.CatchUp.self),
+            // A setting is no secret.
+            words(ParameterSyntax.Kind.self).filter { $0 != ParameterSyntax.Kind.secret.rawValue },
         ]
         let inRunbooks = try Schema("runbook").root.objects.compactMap { $0["enum"]?.arrayValue }
         #expect(Set(inRunbooks.map { $0.compactMap(\.stringValue) }) == Set(language))

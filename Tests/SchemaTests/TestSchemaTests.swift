@@ -92,6 +92,7 @@ import Testing
             ("answer", "cluster: { brokers: 1 }, answers: [{ ?, dns: a }]"),
             ("answer", "cluster: { brokers: 1 }, answers: [{ ?, jmx: a }]"),
             ("monitors", "cluster: { brokers: 1 }, monitors: { ? }"),
+            ("watch", "cluster: { brokers: 1 }, watch: { ? }"),
         ].map { ($0.0, "{ tests: a, cases: [{ case: a, \($0.1), expect: { harm: true } }] }") }
 
     // Goal: a schema's keys are exactly those that the reader knows at that place.
