@@ -203,6 +203,7 @@ extension IntegrationTests {
             }
             let unfreeze = try await Selfheal.run(["unfreeze"] + wrong)
             #expect(unfreeze.status == 1, "what lets things go wants a whole configuration: \(unfreeze)")
+            _ = try Selfheal.write("https://127.0.0.1:1/x\n", "chat", in: self.folder)
             let right = try await Selfheal.run(["unfreeze", "--config", path] + people)
             #expect(right.status == 0 && right.output.contains("the file is wrong"), "\(right)")
         }

@@ -15,8 +15,8 @@ import Testing
 
     @Test func `a step that has its verb is offered no second one`() throws {
         let offered = try EditedRunbook("  - id: new\n    ¦\n    pause: 5s\n").completions
-        #expect(offered.contains("when") && offered.contains("timeout"))
-        #expect(!offered.contains("probe") && !offered.contains("pause"))
+        #expect(offered.contains("when") && offered.contains("next"))
+        #expect(!offered.contains("probe") && !offered.contains("pause") && !offered.contains("timeout"))
     }
 
     @Test(arguments: [

@@ -12,8 +12,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("if_failed: give_up", "if_failed: giv¦e_up", 20), ("in: steps.look.results", "in: steps.lo¦ok.results", 8),
-        ("targets: ensemble", "targets: ¦ensemble", 5), ("\"[member]\"", "\"[mem¦ber]\"", 13),
+        ("if_failed: give_up", "if_failed: giv¦e_up", 22), ("in: steps.look.results", "in: steps.lo¦ok.results", 10),
+        ("targets: ensemble", "targets: ¦ensemble", 7), ("\"[member]\"", "\"[mem¦ber]\"", 15),
     ])
     func `a name leads to where it is given`(old: String, new: String, line: Int) throws {
         let edited = try self.edited(old, new)
