@@ -22,6 +22,14 @@ extension IntegrationTests {
             return text.split(separator: "\n").map(String.init)
         }
 
+        /// Waits for a message, which leaves after the log says so.
+        private func heard(_ words: String) async throws {
+            let end = ContinuousClock.now + .seconds(60)
+            while !self.notices.contains(where: { $0.contains(words) }), ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+
         private func configuration(
             _ ports: [Int],
             _ watch: String = "",
@@ -109,6 +117,7 @@ extension IntegrationTests {
             let why = try await Selfheal.run("why", "start_it", "--config", configuration)
             #expect(why.output.hasPrefix("start_it: unknown") && why.output.contains("kafka1 flaps"), "\(why)")
             #expect(!daemon.output.contains("begins"), "\(daemon.output)")
+            try await self.heard("kafka1 flaps")
             #expect(self.notices.count { $0.contains("kafka1 flaps") } == 1, "\(self.notices)")
             daemon.signal(SIGTERM)
             _ = try await daemon.end()
@@ -243,6 +252,7 @@ extension IntegrationTests {
             try await link("up")
             try await daemon.writes("more than half of the nodes can be seen again")
             #expect(!daemon.output.contains("begins"), "\(daemon.output)")
+            try await self.heard("can be seen again")
             #expect(self.notices.count { $0.contains("cannot be seen") } == 1, "\(self.notices)")
             #expect(self.notices.count == 2, "\(self.notices)")
             daemon.signal(SIGKILL)
